@@ -1,0 +1,326 @@
+"""What can happen in a run, one class an event. The journal is these as JSON lines; everything shown is folded from them."""
+
+from __future__ import annotations
+
+from typing import Literal, Union
+
+import msgspec
+
+from console.terms import Outcome, Phase, Reason, Status
+
+Stage = Literal["pre", "post"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True):
+    """Base of the events. `at_s` is the console's clock in seconds since the epoch."""
+
+    at_s: float
+
+
+class ItemBrief(msgspec.Struct, frozen=True):
+    """A checklist item, an expectation or a steady-state probe, as the screens list it."""
+
+    id: str
+    title: str
+    within_s: float = 0.0
+    """The limit, in seconds after the injection (or after the revert, see `after`); 0: none."""
+    stable_for_s: float = 0.0
+    after: Literal["inject", "revert"] = "inject"
+    required: bool = True
+    automatic: bool = True
+    """For checklist items: the console verifies it; otherwise a person ticks it."""
+
+
+class RunStarted(Event, frozen=True, tag="run-started"):
+    """A plan began its one run. The lists tell what will be judged, so that a journal reads without its plan."""
+
+    run: str
+    scenario: str
+    title: str
+    risk: str
+    digest: str
+    operator: str
+    inventory: str
+    nodes: tuple[str, ...]
+    targets: tuple[str, ...]
+    """The nodes that the fault acts on."""
+    lease_s: float
+    fault: str
+    """One line that says what is done, like `process-signal TERM on redfin (llm-gateway)`."""
+    fault_lasts_s: float = 0.0
+    """0 for a blow; else for how long the fault is held, in seconds."""
+    observe_s: float = 0.0
+    revert_limit_s: float = 0.0
+    steady_state: tuple[ItemBrief, ...] = ()
+    expectations: tuple[ItemBrief, ...] = ()
+    pre: tuple[ItemBrief, ...] = ()
+    post: tuple[ItemBrief, ...] = ()
+
+
+class PhaseEntered(Event, frozen=True, tag="phase"):
+    """The run goes on to its next phase."""
+
+    phase: Phase
+
+
+class ItemChecked(Event, frozen=True, tag="item"):
+    """A checklist item was verified by the console, or ticked by a person (`attested`)."""
+
+    stage: Stage
+    id: str
+    status: Status
+    evidence: str = ""
+    attested: bool = False
+    by: str = ""
+    valid_until_s: float = 0.0
+    """Until when an automatic check counts, on the console's clock; 0: for the whole run."""
+
+
+class ItemOverridden(Event, frozen=True, tag="override"):
+    """The operator went on without this item, low risk only."""
+
+    id: str
+    reason: str
+    by: str
+
+
+class ApprovalSeen(Event, frozen=True, tag="approval"):
+    """A signature was looked at: counted, or refused with the reason."""
+
+    signer: str
+    role: str
+    vote: str
+    accepted: bool
+    why: str = ""
+    not_after_s: float = 0.0
+
+
+class ApprovalSettled(Event, frozen=True, tag="approval-settled"):
+    """The approval that the risk asks for is there (or the risk asks for none)."""
+
+    sufficient: bool
+    summary: str
+
+
+class Confirmed(Event, frozen=True, tag="confirmed"):
+    """The operator typed the node's name (or ran headless): the run may arm and inject."""
+
+    by: str
+
+
+class Arming(Event, frozen=True, tag="arming"):
+    """Written before the arm command is sent: from here on the node counts as armed."""
+
+    node: str
+    hand_revert: str = ""
+    """The one command line that reverts by hand on this node if the console dies."""
+
+
+class Armed(Event, frozen=True, tag="armed"):
+    """The node's guard holds."""
+
+    node: str
+    guard: Literal["systemd", "shell"]
+    lease_s: float
+
+
+class SteadyStateJudged(Event, frozen=True, tag="steady-state"):
+    """A steady-state probe, at the baseline or at the end."""
+
+    id: str
+    when: Literal["baseline", "recovery"]
+    status: Status
+    observed: str
+
+
+class Injecting(Event, frozen=True, tag="injecting"):
+    """Written before `go` is sent to a node."""
+
+    node: str
+
+
+class Injected(Event, frozen=True, tag="injected"):
+    """`go` reached the node's guard. T+ counts from the first of these."""
+
+    node: str
+
+
+class EffectJudged(Event, frozen=True, tag="effect"):
+    """The fault's own proof that it acts."""
+
+    node: str
+    status: Status
+    evidence: str
+
+
+class ExpectationJudged(Event, frozen=True, tag="expectation"):
+    """An expectation was met or missed, or cannot be told."""
+
+    id: str
+    status: Status
+    observed: str
+    after_s: float | None = None
+    """When it was met, in seconds after its starting point."""
+    error_s: float | None = None
+    attested: bool = False
+
+
+class RecoveryMeasured(Event, frozen=True, tag="recovery"):
+    """How long the target was gone, from its death to the first good answer of a stable window."""
+
+    seconds: float
+    error_s: float
+    breakdown: dict[str, float] = {}
+    """Part -> seconds, like {"gone to restarted": 2.0, "restarted to healthy": 0.4}."""
+    how: str = ""
+
+
+class Reverting(Event, frozen=True, tag="reverting"):
+    """The fault is being taken back on a node."""
+
+    node: str
+    why: str
+    limit_s: float
+
+
+class Reverted(Event, frozen=True, tag="reverted"):
+    """The revert ended; whether it worked is told by CleanJudged."""
+
+    node: str
+    status: Status
+    evidence: str
+
+
+class CleanJudged(Event, frozen=True, tag="clean"):
+    """The fault's own proof that no trace of it is left."""
+
+    node: str
+    status: Status
+    evidence: str
+
+
+class Released(Event, frozen=True, tag="released"):
+    """The guard is gone and the node is free."""
+
+    node: str
+
+
+class RestoredByConsole(Event, frozen=True, tag="restored"):
+    """After the verdict the console started what had not come back by itself."""
+
+    node: str
+    service: str
+    status: Status
+    evidence: str
+
+
+class LinkChanged(Event, frozen=True, tag="link"):
+    """A node became reachable or unreachable."""
+
+    node: str
+    up: bool
+    why: str = ""
+
+
+class Sampled(Event, frozen=True, tag="sample"):
+    """Numbers seen on a node in one tick; a name that is missing was not seen.
+
+    Names: cpu_pct, memory_used_bytes, memory_total_bytes, disk_used_bytes:MOUNT, disk_total_bytes:MOUNT, load_1m,
+    restarts:SERVICE, connections:DATABASE, connections_max:DATABASE, lease_left_s.
+    """
+
+    node: str
+    values: dict[str, float]
+    states: dict[str, str] = {}
+    """Service -> `active (running)` and the like."""
+
+
+class Noted(Event, frozen=True, tag="note"):
+    """The operator's timestamped remark."""
+
+    text: str
+    by: str
+
+
+class Found(Event, frozen=True, tag="finding"):
+    """Something that the machine holds for worth writing down, like a fault that ended early."""
+
+    text: str
+
+
+class AbortRequested(Event, frozen=True, tag="abort"):
+    """The operator, or what stands for them, wants the fault taken back now."""
+
+    by: str
+    why: str
+
+
+class Failed(Event, frozen=True, tag="error"):
+    """Something went wrong in the console or on a node; the run goes to revert."""
+
+    where: str
+    what: str
+
+
+class Concluded(Event, frozen=True, tag="concluded"):
+    """The machine's proposal."""
+
+    outcome: Outcome
+    reason: Reason
+    sentence: str
+
+
+class Signed(Event, frozen=True, tag="signed"):
+    """The operator's PASS or FAIL, with the note that a contradiction needs."""
+
+    verdict: Literal["PASS", "FAIL"]
+    by: str
+    note: str = ""
+
+
+class WrittenUp(Event, frozen=True, tag="written-up"):
+    """The write-up lies in the local outbox, fsync'd."""
+
+    hash: str
+
+
+class DeliveryTried(Event, frozen=True, tag="delivery"):
+    """Thermal memory has the row (read back), or why it waits in the outbox."""
+
+    hash: str
+    delivered: bool
+    why: str = ""
+
+
+class Ended(Event, frozen=True, tag="ended"):
+    """The last line of a complete journal."""
+
+
+AnyEvent = Union[
+    RunStarted, PhaseEntered, ItemChecked, ItemOverridden, ApprovalSeen, ApprovalSettled, Confirmed, Arming, Armed,
+    SteadyStateJudged, Injecting, Injected, EffectJudged, ExpectationJudged, RecoveryMeasured, Reverting, Reverted,
+    CleanJudged, Released, RestoredByConsole, LinkChanged, Sampled, Noted, Found, AbortRequested, Failed, Concluded,
+    Signed, WrittenUp, DeliveryTried, Ended,
+]  # fmt: skip
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: AnyEvent) -> bytes:
+    """The event as one JSON line, without its newline."""
+    return _encoder.encode(event)
+
+
+def decode(line: bytes) -> AnyEvent:
+    """The event of one journal line.
+
+    Raises:
+        msgspec.DecodeError: the line is cut off, or is not an event.
+    """
+    return _decoder.decode(line)
+
+
+def is_decision(event: AnyEvent) -> bool:
+    """Whether the event must be on the disk before anyone acts on it; samples need not."""
+    return not isinstance(event, Sampled)

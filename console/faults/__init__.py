@@ -1,0 +1,11 @@
+"""The faults: one module each, all of them four scripts. `AnyFault` is what a scenario may name."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from console.faults.connection_flood import ConnectionFlood
+from console.faults.process_signal import ProcessSignal
+from console.faults.service_restart import ServiceRestart
+
+AnyFault = Union[ProcessSignal, ConnectionFlood, ServiceRestart]

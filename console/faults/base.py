@@ -1,0 +1,101 @@
+"""What every fault is: four POSIX sh scripts, what they need, and what they may hurt."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from console.terms import Risk
+
+
+class DatabaseTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A PostgreSQL database as the node sees it. The password is not here: psql reads ~/.pgpass."""
+
+    host: str
+    port: int
+    dbname: str
+    user: str
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a fault needs to know of the node that it acts on; everything is already resolved."""
+
+    node: str
+    """The node's name in the inventory."""
+    run: str
+    """The run id, with which everything that the fault makes is marked."""
+    units: tuple[str, ...] = ()
+    """The units of the services that are hit, in order; empty where the fault is not about a unit."""
+    process: str = ""
+    """The pattern that the service's command line matches; empty where there is none."""
+    database: DatabaseTarget | None = None
+    never: tuple[str, ...] = ()
+    """Paths that no fault may touch."""
+
+
+class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The four POSIX sh texts of one fault on one node; each starts with `set -eu`.
+
+    They are called by path, without arguments, with the environment variable GAMEDAY_DIR set to the
+    run's own folder on the node (mode 0700), in which they may keep state. What each promises:
+
+    inject  makes the fault; everything that it makes carries the run id.
+    effect  exit 0: the fault acts now; 1: it does not, the reason on stdout; else unknown.
+    revert  idempotent; works on a full disk, without network and after a partial inject.
+    clean   exit 0: no trace of any fault of this kind on the node; 1: traces, listed on stdout; else unknown.
+    """
+
+    inject: str
+    effect: str
+    revert: str
+    clean: str
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of the faults. A subclass's fields are its parameters, with their bounds and defaults.
+
+    A fault runs nothing itself: given a target it returns data.
+    """
+
+    risk_floor: ClassVar[Risk]
+    """A scenario cannot claim less."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Programs that the node must have, by name."""
+    sustained: ClassVar[bool]
+    """True: acts until it is reverted, proven again every 5 s. False: a blow whose self-recovery is judged."""
+    needs_database: ClassVar[bool] = False
+    needs_units: ClassVar[bool] = False
+    needs_process: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> str:
+        """The fault's name in scenarios."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def summary(self) -> str:
+        """Kind and the parameters that matter, in a few words, like `process-signal TERM`."""
+        return self.kind
+
+    @property
+    def revert_limit_s(self) -> float:
+        """The longest that `revert` may take, in seconds, on a loaded node."""
+        return 10.0
+
+    @property
+    def lasts_s(self) -> float:
+        """For how long the fault is held before it is reverted, in seconds; 0 for a blow."""
+        return 0.0
+
+    def blast_radius(self, target: Target) -> str:
+        """One sentence for the operator: what can be hurt by this fault on that node."""
+        raise NotImplementedError
+
+    def scripts(self, target: Target) -> Scripts:
+        """The four scripts for that target.
+
+        Raises:
+            Refused: a guard rail forbids this fault on that target.
+        """
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The nodes over SSH: connections, samples, the guard, the sweep."""

@@ -1,0 +1,1 @@
+"""What will be done, as data: inventory and scenario resolve to a plan, which people approve."""

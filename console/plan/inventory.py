@@ -1,0 +1,218 @@
+"""The inventory: nodes, services, databases, who may approve, and what the checklist can verify by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from console.errors import BadInput, near_match
+from console.plan import strict
+from console.terms import Risk
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of everything in an inventory."""
+
+
+class Service(Part, frozen=True):
+    """A service on a node, as the operator names it."""
+
+    unit: Text
+    criticality: Literal["critical", "high", "normal"] = "normal"
+    recovery: Literal["automatic", "manual"] = "automatic"
+    process: str = ""
+    """What its command line contains, for faults that signal it, like `uvicorn gateway:app`."""
+    health: str = ""
+    """The URL that answers 200 when it is well, as seen from its own node."""
+    label: str = ""
+    """Shown beside the name, like `stand-in`."""
+
+
+class Node(Part, frozen=True):
+    """A machine that the console reaches over SSH."""
+
+    address: Text
+    user: str = ""
+    """Empty: as ~/.ssh/config or the local user says."""
+    port: Port = 22
+    identity: str = ""
+    """Private key file, relative to the inventory; empty: agent and ~/.ssh/config."""
+    known_hosts: str = ""
+    """Host keys file, relative to the inventory; empty: ~/.ssh/known_hosts. Host keys are always checked."""
+    jump: str = ""
+    """Jump host as [user@]host[:port]."""
+    sudo: bool = True
+    """Commands that change the node go through `sudo -n`."""
+    run_dir: str = "/run/gameday"
+    """Where the guard keeps a run's scripts on the node: a folder that a reboot empties."""
+    production: bool = False
+    disks: tuple[str, ...] = ("/",)
+    """The mount points that are watched."""
+    never: tuple[str, ...] = ()
+    """Paths that no fault may touch, nor the file systems that hold them."""
+    services: dict[str, Service] = {}
+
+
+class Database(Part, frozen=True):
+    """A PostgreSQL database. Its host and port are as seen from `node`; the console reaches it through that node."""
+
+    node: Text
+    dbname: Text
+    user: Text
+    host: str = "127.0.0.1"
+    port: Port = 5432
+    passfile: str = ""
+    """A pgpass file on the console, relative to the inventory; empty: ~/.pgpass."""
+    service: str = ""
+    """The service on `node` that runs it."""
+
+
+class ThermalMemory(Part, frozen=True):
+    """Where write-ups go."""
+
+    database: Text
+    table: Annotated[str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")] = "thermal_memory_archive"
+
+
+class Policy(Part, frozen=True):
+    """Who approves a risk: `quorum` distinct principals of `role`, more for than against. Quorum 0: nobody."""
+
+    role: str = ""
+    quorum: Annotated[int, msgspec.Meta(ge=0, le=50)] = 0
+
+
+class Approvals(Part, frozen=True):
+    """Keys, roles and the folder in which signatures arrive."""
+
+    allowed_signers: str = ""
+    """An OpenSSH allowed_signers file, relative to the inventory."""
+    inbox: str = ""
+    """A folder that is watched for `*.approval` files, relative to the inventory."""
+    operator: str = ""
+    """The principal that launches medium and high risk."""
+    operator_key: str = ""
+    """That principal's key file (a .pub for an agent's key), relative to the inventory."""
+    roles: dict[str, tuple[str, ...]] = {}
+    """Role -> principals."""
+    low: Policy = Policy()
+    medium: Policy = Policy(role="tpm", quorum=1)
+    high: Policy = Policy(role="council", quorum=3)
+
+    def policy(self, risk: Risk) -> Policy:
+        """What this risk asks for."""
+        return {Risk.LOW: self.low, Risk.MEDIUM: self.medium, Risk.HIGH: self.high}[risk]
+
+
+class Notify(Part, frozen=True):
+    """The channel by which the TPM hears of the test window: a program that gets the message on standard input."""
+
+    command: tuple[str, ...]
+
+
+class Backups(Part, frozen=True):
+    """Where the newest backup of the databases lies, and how old it may be, in hours."""
+
+    node: Text
+    path: Text
+    """A folder on that node; the newest file in it counts, and it must be readable (`gzip -t` for .gz)."""
+    max_age_h: Annotated[float, msgspec.Meta(gt=0, le=24 * 366)] = 24.0
+
+
+class Query(Part, frozen=True):
+    """A question to a database that must give `expect` as its first value, compared as text."""
+
+    database: Text
+    sql: Text
+    expect: str = "0"
+
+
+class Checks(Part, frozen=True):
+    """What the pre-test checklist can verify by itself; an absent one is ticked by the operator."""
+
+    notify: Notify | None = None
+    backups: Backups | None = None
+    active_work: Query | None = None
+    council: Query | None = None
+
+
+class Inventory(Part, frozen=True):
+    """Everything that the console knows of its surroundings."""
+
+    version: Literal[1]
+    name: Text
+    nodes: dict[str, Node]
+    databases: dict[str, Database] = {}
+    thermal_memory: ThermalMemory | None = None
+    approvals: Approvals = Approvals()
+    checks: Checks = Checks()
+    lease_s: Annotated[float, msgspec.Meta(ge=3, le=60)] = 10.0
+    """For how long a node waits for the console before it takes the fault back, in seconds."""
+    scenarios: str = ""
+    """A folder of own scenarios beside the shipped ones, relative to the inventory."""
+    log_file: str = ""
+    """PASS/FAIL/SKIP lines; empty: under the user's state folder."""
+
+
+def load_inventory(file: Path) -> Inventory:
+    """The inventory in `file`, its references checked and its relative paths made absolute.
+
+    Raises:
+        BadInput: the file is not an inventory, or names something that is not there.
+    """
+    inventory = strict.load(file, Inventory)
+    _check_references(inventory, file)
+    return _absolute(inventory, file.resolve().parent)
+
+
+def _check_references(inventory: Inventory, file: Path) -> None:
+    def known(kind: str, name: str, among: dict[str, object] | dict[str, Node] | dict[str, Database], where: str) -> None:
+        if name not in among:
+            raise BadInput(f"{where} names the {kind} '{name}', which is not in the inventory{near_match(name, among)}", file=file, line=1)
+
+    if not inventory.nodes:
+        raise BadInput("'nodes' is empty: nothing to watch", file=file, line=1)
+    for name, database in inventory.databases.items():
+        known("node", database.node, inventory.nodes, f"database '{name}'")
+        if database.service and database.service not in inventory.nodes[database.node].services:
+            services = inventory.nodes[database.node].services
+            raise BadInput(
+                f"database '{name}' names the service '{database.service}', which node '{database.node}' lacks"
+                f"{near_match(database.service, services)}", file=file, line=1,
+            )
+    if inventory.thermal_memory:
+        known("database", inventory.thermal_memory.database, inventory.databases, "thermal_memory")
+    checks = inventory.checks
+    if checks.backups:
+        known("node", checks.backups.node, inventory.nodes, "checks.backups")
+    for where, query in (("checks.active_work", checks.active_work), ("checks.council", checks.council)):
+        if query:
+            known("database", query.database, inventory.databases, where)
+
+
+def _absolute(inventory: Inventory, base: Path) -> Inventory:
+    def path(text: str) -> str:
+        return str(base / Path(text).expanduser()) if text else ""
+
+    replace = msgspec.structs.replace
+    approvals = inventory.approvals
+    return replace(
+        inventory,
+        nodes={
+            name: replace(node, identity=path(node.identity), known_hosts=path(node.known_hosts))
+            for name, node in inventory.nodes.items()
+        },
+        databases={name: replace(item, passfile=path(item.passfile)) for name, item in inventory.databases.items()},
+        approvals=replace(
+            approvals,
+            allowed_signers=path(approvals.allowed_signers),
+            inbox=path(approvals.inbox),
+            operator_key=path(approvals.operator_key),
+        ),
+        scenarios=path(inventory.scenarios),
+        log_file=path(inventory.log_file),
+    )

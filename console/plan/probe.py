@@ -1,0 +1,65 @@
+"""Probes as data: one question to a node, a service or a database each, with its tolerance. `console/probes` asks them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="probe"):
+    """Base of the probes."""
+
+
+class HttpProbe(Probe, frozen=True, tag="http"):
+    """GET the service's health URL (or `url`) beside the service, on its own node."""
+
+    node: str
+    service: str = ""
+    url: str = ""
+    """Empty: the service's `health` of the inventory; filled in by the plan."""
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 200
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+
+
+class ServiceProbe(Probe, frozen=True, tag="service"):
+    """Ask the service manager. `auto-restarted`: NRestarts rose, or activating/auto-restart was seen; `restarted`:
+    a new InvocationID and active again."""
+
+    node: str
+    service: Text
+    state: Literal["active", "auto-restarted", "restarted"] = "active"
+    unit: str = ""
+    """Filled in by the plan."""
+
+
+class SqlProbe(Probe, frozen=True, tag="sql"):
+    """A query whose first value, as text, equals `expect` (empty: any answer will do)."""
+
+    database: Text
+    sql: Text = "select 1"
+    expect: str = ""
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+
+
+class ConnectionsProbe(Probe, frozen=True, tag="connections"):
+    """The database's connection count. `at-limit`: no slot is left for an ordinary role; `refused`: a new ordinary
+    connection is turned away for that reason; `fallen-back`: at most the baseline's count plus `slack`."""
+
+    database: Text
+    state: Literal["at-limit", "refused", "fallen-back"]
+    slack: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 3
+
+
+class CommandProbe(Probe, frozen=True, tag="command"):
+    """A command on a node that must end with `exit_code`."""
+
+    node: str
+    command: Text
+    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+
+
+AnyProbe = Union[HttpProbe, ServiceProbe, SqlProbe, ConnectionsProbe, CommandProbe]

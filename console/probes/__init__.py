@@ -1,0 +1,1 @@
+"""One question to a node or service each, with a tolerance."""

@@ -1,0 +1,1 @@
+"""What the operator sees: the terminal screens over the core."""
