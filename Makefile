@@ -1,0 +1,46 @@
+# One way to set up, one way to test, one way to look. Only `setup` uses the network, and only when something changed.
+BIN := .venv/bin
+SETUP := sh .ci/setup
+LOCKS := pyproject.toml requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run demo test check screenshots bench soak
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup: setup-run .venv/.dev ## Make .venv with everything pinned and hashed (each target below does it by itself)
+
+setup-run: .venv/.run
+	@$(SETUP) program ssh-keygen openssh-client
+
+.venv/.run: $(LOCKS) .ci/setup
+	@$(SETUP) python requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.txt
+	@$(SETUP) python requirements-dev.txt
+	@touch $@
+
+demo: setup-run ## Three practice nodes up, the console on them, everything down again
+	@$(BIN)/gameday demo
+
+test: setup ## All tests, with the embedded lab for real
+	@$(BIN)/pytest
+
+check: setup ## Format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict console tests
+	$(BIN)/lint-imports
+
+screenshots: setup ## Make screenshots/ from real lab runs
+	@$(SETUP) program rsvg-convert librsvg2-bin
+	@$(SETUP) font FiraCode fonts-firacode
+	@$(BIN)/python -m tests.screenshots
+
+bench: setup ## Print the speed targets as ratios
+	@$(BIN)/python -m tests.bench
+
+soak: setup ## Interrupt runs in each phase, again and again (SOAK_ARGS=...)
+	@$(BIN)/python -m tests.soak $(SOAK_ARGS)
