@@ -1,0 +1,175 @@
+"""The watched fleet: a connection to each node and database, and what was last seen of them, with its age."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from console.nodes.sampler import NodeSample, samples
+from console.nodes.ssh import SshNode
+from console.nodes.sweep import Trace, survey
+from console.errors import NodeUnreachable
+from console.plan.inventory import Inventory, Node
+from console.probes.database import DatabaseLink
+from console.state import Point
+
+HISTORY_POINTS = 600
+"""How many points of each metric are kept for the short trends."""
+TRACE_EVERY_S = 10.0
+"""How often a node is asked whether a guard or a leftover stands on it, in seconds."""
+
+Listener = Callable[[str], None]
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """What a node's pane shows. A None was not seen; ages are told from the `..._at_s` stamps."""
+
+    name: str
+    spec: Node
+    up: bool
+    why: str
+    seen_at_s: float | None
+    sample: NodeSample | None
+    history: dict[str, tuple[Point, ...]]
+    connections: tuple[int, int] | None
+    """(now, max) of the database on this node."""
+    connections_at_s: float | None
+    traces: tuple[Trace, ...] | None
+    """Guards and leftovers on the node; None: not known yet."""
+
+
+class _Watched:
+    """What is known of one node, as it changes."""
+
+    def __init__(self) -> None:
+        self.sample: NodeSample | None = None
+        self.history: dict[str, deque[Point]] = {}
+        self.connections: dict[str, tuple[int, int]] = {}
+        self.connections_at_s: float | None = None
+        self.traces: tuple[Trace, ...] | None = None
+
+    def add(self, name: str, at_s: float, value: float) -> None:
+        self.history.setdefault(name, deque(maxlen=HISTORY_POINTS)).append((at_s, value))
+
+
+def sample_values(sample: NodeSample) -> dict[str, float]:
+    """The numbers of a sample under the names of events.Sampled; what was not seen is left out."""
+    values: dict[str, float | None] = {
+        "cpu_pct": sample.cpu_pct,
+        "load_1m": sample.load_1m,
+        "memory_used_bytes": sample.memory_used_bytes,
+        "memory_total_bytes": sample.memory_total_bytes,
+    }
+    for mount, (used, total) in sample.disks.items():
+        values[f"disk_used_bytes:{mount}"] = used
+        values[f"disk_total_bytes:{mount}"] = total
+    for service, seen in sample.services.items():
+        values[f"restarts:{service}"] = seen.restarts
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+class Fleet:
+    """All nodes and databases of an inventory, watched once a second from `start` to `close`."""
+
+    def __init__(self, inventory: Inventory, *, clock: Callable[[], float] = time.time) -> None:
+        self.inventory = inventory
+        self.clock = clock
+        self.nodes = {name: SshNode(name, spec) for name, spec in inventory.nodes.items()}
+        self.databases = {
+            name: DatabaseLink(name, spec, self.nodes[spec.node]) for name, spec in inventory.databases.items()
+        }
+        self._watched = {name: _Watched() for name in self.nodes}
+        self._listeners: list[Listener] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def node(self, name: str) -> SshNode:
+        """The connection to that node."""
+        return self.nodes[name]
+
+    def database(self, name: str) -> DatabaseLink:
+        """The connection to that database."""
+        return self.databases[name]
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with a node's name whenever something new is known of it; returns how to stop that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def view(self, name: str) -> NodeView:
+        """What is known of the node now."""
+        node, watched = self.nodes[name], self._watched[name]
+        return NodeView(
+            name=name,
+            spec=node.spec,
+            up=node.up,
+            why=node.why,
+            seen_at_s=node.seen_at_s,
+            sample=watched.sample,
+            history={metric: tuple(points) for metric, points in watched.history.items()},
+            connections=next(iter(watched.connections.values()), None),
+            connections_at_s=watched.connections_at_s,
+            traces=watched.traces,
+        )
+
+    async def start(self) -> None:
+        """Begin to watch; returns at once."""
+        for name in self.nodes:
+            self._spawn(self._watch_node(name))
+            self._spawn(self._watch_traces(name))
+        for name in self.databases:
+            self._spawn(self._watch_database(name))
+
+    async def close(self) -> None:
+        """Stop watching and hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(link.close() for link in self.databases.values()), return_exceptions=True)
+        await asyncio.gather(*(node.close() for node in self.nodes.values()), return_exceptions=True)
+
+    def _spawn(self, work: object) -> None:
+        self._tasks.append(asyncio.create_task(work))  # type: ignore[arg-type]
+
+    def _tell(self, name: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(name)
+
+    async def _watch_node(self, name: str) -> None:
+        watched = self._watched[name]
+        async for sample in samples(self.nodes[name]):
+            watched.sample = sample
+            for metric, value in sample_values(sample).items():
+                watched.add(metric, sample.at_s, value)
+            self._tell(name)
+
+    async def _watch_traces(self, name: str) -> None:
+        while True:
+            await self.look_for_traces(name)
+            await asyncio.sleep(TRACE_EVERY_S)
+
+    async def look_for_traces(self, name: str) -> tuple[Trace, ...] | None:
+        """Ask the node now which guards and leftovers stand on it; None where it cannot be told."""
+        try:
+            self._watched[name].traces = tuple(await survey(self.nodes[name]))
+        except NodeUnreachable:
+            self._watched[name].traces = None
+        self._tell(name)
+        return self._watched[name].traces
+
+    async def _watch_database(self, name: str) -> None:
+        link = self.databases[name]
+        watched = self._watched[link.spec.node]
+        while True:
+            counts = await link.try_connections()
+            if counts is not None:
+                now, most, _ = counts
+                watched.connections[name] = (now, most)
+                watched.connections_at_s = self.clock()
+                watched.add(f"connections:{name}", watched.connections_at_s, now)
+                watched.add(f"connections_max:{name}", watched.connections_at_s, most)
+                self._tell(link.spec.node)
+            await asyncio.sleep(1.0)

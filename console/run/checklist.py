@@ -1,0 +1,236 @@
+"""The pre-test and post-test checklists: which items there are, and how the console verifies those that it can."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import shlex
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from console.errors import GamedayError
+from console.events import ItemBrief
+from console.fleet import Fleet
+from console.plan.inventory import Backups, Inventory, Notify, Query
+from console.plan.plan import Plan
+from console.state import RunState
+from console.terms import Status
+
+VALID_FOR_S = 600.0
+"""An automatic item counts for ten minutes (requirements, part A), and is checked again right before injection."""
+FRESH_S = 3.0
+"""A sample older than this is no baseline, in seconds."""
+SETTLE_S = 15.0
+"""How long the post-test check waits for services to settle, in seconds."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a verification found."""
+
+    status: Status
+    evidence: str
+    valid_for_s: float = VALID_FOR_S
+    """0: it holds for the whole run."""
+
+
+Verify = Callable[[], Awaitable[Finding]]
+
+
+def pre_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
+    """The pre-test items of this plan, automatic where the inventory says how to verify them."""
+    checks = inventory.checks
+    return (
+        ItemBrief("tpm-notified", "TPM notified of the test window", automatic=checks.notify is not None),
+        ItemBrief("backups-current", "Backups are current", automatic=checks.backups is not None),
+        ItemBrief("no-active-work", "Thermal memory checked for active work", automatic=checks.active_work is not None),
+        ItemBrief("no-council-vote", "No council vote in progress", automatic=checks.council is not None),
+        ItemBrief("baseline-documented", "Baseline metrics documented"),
+        *(ItemBrief(item.id, item.title, automatic=False) for item in plan.scenario.pre),
+    )
+
+
+def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
+    """The post-test items; `logged` is set by the delivery itself."""
+    return (
+        ItemBrief("services-normal", "All services back to normal"),
+        ItemBrief("no-data-loss", "No data loss", automatic=inventory.thermal_memory is not None),
+        ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=False),
+        ItemBrief("logged", "Results logged to thermal memory", required=False),
+        ItemBrief("runbooks-updated", "Runbooks updated where gaps were found", automatic=False),
+        *(ItemBrief(item.id, item.title, automatic=False) for item in plan.scenario.post),
+    )
+
+
+class PreTest:
+    """Verifies the automatic pre-test items; what it measured stays here for the comparison afterwards."""
+
+    def __init__(self, plan: Plan, fleet: Fleet) -> None:
+        self.plan = plan
+        self.fleet = fleet
+        self.rows: str | None = None
+        """Rows in thermal memory before the fault, as the database told."""
+        self._notified: Finding | None = None
+        checks = fleet.inventory.checks
+        self.verifiers: dict[str, Verify] = {"baseline-documented": self._baseline}
+        if checks.notify:
+            notify = checks.notify
+            self.verifiers["tpm-notified"] = lambda: self._notify(notify)
+        if checks.backups:
+            backups = checks.backups
+            self.verifiers["backups-current"] = lambda: self._backups(backups)
+        if checks.active_work:
+            active_work = checks.active_work
+            self.verifiers["no-active-work"] = lambda: self._query(active_work)
+        if checks.council:
+            council = checks.council
+            self.verifiers["no-council-vote"] = lambda: self._query(council)
+
+    async def verify(self, item: str) -> Finding:
+        """What is found of that item now; whatever goes wrong on the way is unknown, with its reason."""
+        try:
+            return await self.verifiers[item]()
+        except (GamedayError, OSError) as error:
+            return Finding(Status.UNKNOWN, str(error))
+
+    async def _notify(self, notify: Notify) -> Finding:
+        """Send the message, once a run."""
+        if self._notified is None:
+            text = (
+                f"Game day: {self.plan.scenario.title} (run {self.plan.run}, risk {self.plan.scenario.risk.value}) "
+                f"on {', '.join(action.node for action in self.plan.actions) or 'no node'}, operator {self.plan.operator}.\n"
+            )
+            code, output = await _local(notify.command, text)
+            if code != 0:
+                return Finding(Status.FAIL, f"{shlex.join(notify.command)} ended with {code}: {output}")
+            self._notified = Finding(Status.PASS, f"sent through {notify.command[0]}: {text.strip()}", 0.0)
+        return self._notified
+
+    async def _backups(self, backups: Backups) -> Finding:
+        """Age and readability of the newest file; `find -printf` is not everywhere, so `ls -t` names it."""
+        folder = shlex.quote(backups.path)
+        script = (
+            f"set -eu; cd {folder}; f=$(ls -t | head -n 1); [ -n \"$f\" ] || {{ echo 'no backup there'; exit 1; }}\n"
+            'case "$f" in *.gz) gzip -t -- "$f" || { echo "$f does not pass gzip -t"; exit 1; };; esac\n'
+            '[ -s "$f" ] || { echo "$f is empty"; exit 1; }\n'
+            'now=$(date +%s); then=$(stat -c %Y -- "$f" 2>/dev/null || stat -f %m -- "$f"); echo "$((now - then)) $f"\n'
+        )
+        done = await self.fleet.node(backups.node).run("sh -s", input=script, timeout_s=30.0)
+        if done.exit_status == 1:
+            return Finding(Status.FAIL, f"{backups.node}:{backups.path}: {done.stdout.strip() or done.stderr.strip()}")
+        age, _, name = done.stdout.strip().partition(" ")
+        if done.exit_status != 0 or not age.lstrip("-").isdigit():
+            return Finding(Status.UNKNOWN, f"{backups.node}:{backups.path}: {done.stderr.strip() or done.stdout.strip()}")
+        hours = int(age) / 3600
+        status = Status.PASS if hours <= backups.max_age_h else Status.FAIL
+        return Finding(status, f"{backups.node}:{name} is {hours:.1f} h old (limit {backups.max_age_h:g} h) and reads well")
+
+    async def _query(self, query: Query) -> Finding:
+        value = await self.fleet.database(query.database).value(query.sql)
+        status = Status.PASS if value == query.expect else Status.FAIL
+        return Finding(status, f"{query.sql} gave {value}, expected {query.expect}")
+
+    async def _baseline(self) -> Finding:
+        """A fresh sample of each node of the plan, and the rows of thermal memory."""
+        parts: list[str] = []
+        stale: list[str] = []
+        for planned in self.plan.nodes:
+            view = self.fleet.view(planned.name)
+            if view.sample is None or self.fleet.clock() - view.sample.at_s > FRESH_S:
+                stale.append(f"{planned.name}: {view.why or 'no fresh sample'}")
+                continue
+            sample = view.sample
+            cpu = "?" if sample.cpu_pct is None else f"{sample.cpu_pct:.0f} %"
+            memory = "?" if sample.memory_used_bytes is None else f"{sample.memory_used_bytes / 2**20:.0f} MiB"
+            active = sum(service.active == "active" for service in sample.services.values())
+            parts.append(f"{planned.name}: cpu {cpu}, memory {memory}, {active}/{len(sample.services)} services active")
+        self.rows = await thermal_rows(self.fleet)
+        if self.rows is not None:
+            parts.append(f"thermal memory holds {self.rows} rows")
+        if stale:
+            return Finding(Status.UNKNOWN, "; ".join(stale))
+        return Finding(Status.PASS, "; ".join(parts))
+
+
+async def thermal_rows(fleet: Fleet) -> str | None:
+    """How many rows thermal memory holds, as text; None where there is none configured.
+
+    Raises:
+        GamedayError: the database does not answer.
+    """
+    thermal = fleet.inventory.thermal_memory
+    if thermal is None:
+        return None
+    return await fleet.database(thermal.database).value(f"select count(*) from {thermal.table}")  # noqa: S608 (pattern-checked)
+
+
+async def post_services(plan: Plan, fleet: Fleet, before: dict[str, str]) -> Finding:
+    """Every service of the plan's nodes that was active before the fault is active again, within 15 s.
+
+    `before` is RunState.services as it was at the baseline: `node/service` -> state in words.
+    """
+    names = {planned.name for planned in plan.nodes}
+    was_active = {key for key, state in before.items() if state.startswith("active") and key.split("/")[0] in names}
+    if not was_active:
+        return Finding(Status.UNKNOWN, "no service was seen before the fault")
+    end_s = fleet.clock() + SETTLE_S
+    while True:
+        found = _services_now(names, was_active, fleet)
+        if found.status is Status.PASS or fleet.clock() >= end_s:
+            return found
+        await asyncio.sleep(0.5)
+
+
+def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Finding:
+    down: list[str] = []
+    for name in sorted(names):
+        sample = fleet.view(name).sample
+        if sample is None or fleet.clock() - sample.at_s > FRESH_S:
+            return Finding(Status.UNKNOWN, f"{name}: no fresh sample")
+        services = {f"{name}/{service}": seen for service, seen in sample.services.items()}
+        for key in sorted(key for key in was_active if key.startswith(f"{name}/")):
+            if key not in services or services[key].active != "active":
+                down.append(f"{key} is {services[key].active if key in services else 'unseen'}")
+    if down:
+        return Finding(Status.FAIL, "; ".join(down))
+    return Finding(Status.PASS, f"all {len(was_active)} services that were active are active")
+
+
+async def post_data(fleet: Fleet, before: str | None) -> Finding:
+    """Thermal memory holds at least the rows that it held before."""
+    try:
+        after = await thermal_rows(fleet)
+    except GamedayError as error:
+        return Finding(Status.UNKNOWN, str(error))
+    if before is None or after is None:
+        return Finding(Status.UNKNOWN, "the rows were not counted before the fault")
+    status = Status.PASS if int(after) >= int(before) else Status.FAIL
+    return Finding(status, f"thermal memory held {before} rows before and holds {after} now")
+
+
+def logged(state: RunState) -> Finding:
+    """Whether the write-up is in thermal memory, as the delivery told."""
+    if state.delivery is None:
+        return Finding(Status.UNKNOWN, "not delivered yet")
+    if state.delivery.delivered:
+        return Finding(Status.PASS, f"{state.delivery.hash} was read back")
+    return Finding(Status.UNKNOWN, f"queued: {state.delivery.why}")
+
+
+def operator_name() -> str:
+    """The local user, for low risk."""
+    return getpass.getuser()
+
+
+async def _local(command: tuple[str, ...], text: str) -> tuple[int | None, str]:
+    """Run a program of the operator's own machine with `text` on standard input; at most 20 s."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(text.encode()), 20.0)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return None, "no end after 20 s"
+    return process.returncode, output.decode(errors="replace").strip()[:500]

@@ -1,0 +1,95 @@
+"""After the release: the post-test checklist, the machine's proposal, the signature, and the write-up's way home."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Literal
+
+from console import events as ev
+from console.errors import Refused
+from console.fleet import Fleet
+from console.plan.plan import Plan
+from console.record import writeup
+from console.record.outbox import Outbox
+from console.record.thermal import Delivery, deliver
+from console.run import checklist
+from console.run.recorder import Recorder
+from console.run.verdict import conclude
+from console.terms import Outcome, Reason, Status
+
+
+class Closing:
+    """What remains to be done once the nodes are free."""
+
+    def __init__(self, plan: Plan, fleet: Fleet, recorder: Recorder, outbox: Outbox) -> None:
+        self.plan = plan
+        self.fleet = fleet
+        self.recorder = recorder
+        self.outbox = outbox
+
+    @property
+    def _now_s(self) -> float:
+        return self.recorder.now_s()
+
+    async def verify(self, services_before: dict[str, str], rows_before: str | None) -> None:
+        """The automatic post-test items."""
+        await self._found("services-normal", await checklist.post_services(self.plan, self.fleet, services_before))
+        if self.fleet.inventory.thermal_memory is not None:
+            await self._found("no-data-loss", await checklist.post_data(self.fleet, rows_before))
+
+    async def _found(self, item: str, finding: checklist.Finding) -> None:
+        await self.recorder.emit(
+            ev.ItemChecked(at_s=self._now_s, stage="post", id=item, status=finding.status, evidence=finding.evidence)
+        )
+
+    async def conclude(self, not_run: tuple[Reason, str] | None) -> None:
+        """The machine's proposal."""
+        await self.recorder.emit(conclude(self.recorder.state, self._now_s, not_run))
+
+    async def tick(self, item: str, note: str, status: Status, by: str) -> None:
+        """The operator's word on a manual post-test item.
+
+        Raises:
+            Refused: the item is verified by the console, or there is none of that name.
+        """
+        known = self.recorder.state.post.get(item)
+        if known is None:
+            raise Refused(f"there is no post-test item '{item}'")
+        if known.brief.automatic:
+            raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
+        await self.recorder.emit(
+            ev.ItemChecked(at_s=self._now_s, stage="post", id=item, status=status, evidence=note, attested=True, by=by)
+        )
+
+    async def sign(
+        self, verdict: Literal["PASS", "FAIL"], by: str, note: str, issues: tuple[str, ...], gaps: tuple[str, ...]
+    ) -> None:
+        """Sign, write up, and try to deliver; the row waits in the outbox when the database does not take it.
+
+        Raises:
+            Refused: the machine's proposal is contradicted without a note, or there is nothing to sign yet.
+        """
+        state = self.recorder.state
+        if state.conclusion is None:
+            raise Refused("there is nothing to sign before the run has been judged")
+        if state.signed is not None:
+            raise Refused("the run is signed already")
+        proposed = "PASS" if state.conclusion.outcome is Outcome.PASSED else "FAIL"
+        if verdict != proposed and not note.strip():
+            raise Refused(f"the machine proposes {proposed}: signing {verdict} needs a note that says why")
+        await self.recorder.emit(ev.Signed(at_s=self._now_s, verdict=verdict, by=by, note=note.strip()))
+        when = datetime.fromtimestamp(self._now_s, timezone.utc)
+        row = writeup.one_test(self.recorder.state, verdict=verdict, issues=issues, gaps=gaps, when=when)
+        await self.outbox.put_async(row)
+        await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
+        told = await self._deliver(row)
+        if told.delivered:
+            await self.outbox.remove_async(row.hash)
+        await self.recorder.emit(ev.DeliveryTried(at_s=self._now_s, hash=row.hash, delivered=told.delivered, why=told.why))
+        await self._found("logged", checklist.logged(self.recorder.state))
+
+    async def _deliver(self, row: writeup.WriteUp) -> Delivery:
+        thermal = self.fleet.inventory.thermal_memory
+        if thermal is None:
+            return Delivery(False, "the inventory names no thermal memory")
+        return await deliver(self.fleet.database(thermal.database).connect_new, thermal.table, row)

@@ -1,0 +1,388 @@
+"""The dangerous part: arm, baseline, inject, prove, observe; and whatever happens, revert, prove it, release."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from console import events as ev
+from console.errors import GamedayError, NodeUnreachable
+from console.fleet import Fleet
+from console.nodes.guard import Busy, Guard, Proof, guard_for
+from console.plan.plan import Plan, PlannedAction
+from console.plan.probe import HttpProbe, ServiceProbe
+from console.plan.scenario import Expectation
+from console.probes.base import Prober, prober
+from console.probes.recovery import RecoveryWatch
+from console.record.journal import JournalError
+from console.run.judging import Judgement, ask_until_pass, judge
+from console.run.recorder import Recorder
+from console.terms import Phase, Reason, Status
+
+EFFECT_EVERY_S = 5.0
+"""A sustained fault is proven again this often, in seconds (design: a fault is four scripts)."""
+EFFECT_POLL_S = 0.3
+EFFECT_LIMIT_S = 15.0
+"""After inject has ended, the effect must show within this time, in seconds."""
+RECOVERY_LIMIT_S = 30.0
+"""After the revert the steady state must hold again within this time, in seconds, where no expectation says more."""
+
+
+class NotRun(Exception):
+    """Nothing was injected; the run ends with this reason."""
+
+    def __init__(self, reason: Reason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+class Experiment:
+    """One plan's method on its nodes. `run` returns only when every node is proven clean, or is known not to be."""
+
+    def __init__(self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals_hold: Callable[[], Awaitable[str]]) -> None:
+        self.plan = plan
+        self.fleet = fleet
+        self.recorder = recorder
+        self.guards: dict[str, Guard] = {}
+        self.not_run: tuple[Reason, str] | None = None
+        self._approvals_hold = approvals_hold
+        self._stop = asyncio.Event()
+        self._over = asyncio.Event()
+        self._lease_watchers: list[asyncio.Task[None]] = []
+        self._probers: dict[str, Prober] = {}
+        self._watch: RecoveryWatch | None = None
+        self._sustained = any(action.fault.sustained for action in plan.actions)
+
+    @property
+    def _now_s(self) -> float:
+        return self.recorder.now_s()
+
+    async def abort(self, by: str, why: str) -> None:
+        """Take the fault back now. Safe to call often and in every phase; only the first reason is kept."""
+        if not self._stop.is_set():
+            self._stop.set()
+            await self._record(ev.AbortRequested(at_s=self._now_s, by=by, why=why))
+
+    async def run(self) -> None:
+        """Go through the phases; an error on the way aborts, and nothing keeps the faults from being taken back."""
+        method = asyncio.create_task(self._method())
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({method, stop}, return_when=asyncio.FIRST_COMPLETED)
+            method.cancel()
+            await self._outcome_of(method)
+        finally:
+            stop.cancel()
+            await self._take_back()
+        if not self._stop.is_set() and self.not_run is None:
+            await self._recovery()
+        await self._release()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        for task in self._lease_watchers:
+            task.cancel()
+        ends = [item.stop() for item in self._probers.values()]
+        if self._watch:
+            ends.append(self._watch.stop())
+        for problem in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(problem, Exception):
+                await self._record(ev.Found(at_s=self._now_s, text=f"a probe did not stop well: {_sentence(problem)}"))
+
+    async def _outcome_of(self, method: asyncio.Task[None]) -> None:
+        try:
+            await method
+        except asyncio.CancelledError:
+            pass  # the abort that cancelled it is already recorded
+        except NotRun as ended:
+            self.not_run = (ended.reason, str(ended))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the fault must be taken back; it is recorded)
+            await self._record(ev.Failed(at_s=self._now_s, where=str(self.recorder.state.phase.value), what=_sentence(error)))
+            await self.abort("error", _sentence(error))
+
+    async def _record(self, event: ev.AnyEvent) -> None:
+        """Emit, and go on when the journal is broken: the reverts matter more. The recorder keeps the complaint."""
+        try:
+            await self.recorder.emit(event)
+        except JournalError:
+            if not self._stop.is_set():
+                self._stop.set()
+                await self.recorder.emit(ev.AbortRequested(at_s=self._now_s, by="error", why=self.recorder.broken))
+
+    async def _enter(self, phase: Phase) -> None:
+        await self._record(ev.PhaseEntered(at_s=self._now_s, phase=phase))
+
+    # ---- the method, in the order of the phases
+
+    async def _method(self) -> None:
+        await self._arm()
+        await self._baseline()
+        await self._inject()
+        await self._observe()
+
+    async def _arm(self) -> None:
+        await self._enter(Phase.ARM)
+        for planned in self.plan.nodes:
+            guard = guard_for(self.fleet.node(planned.name), planned, self.plan)
+            await self.recorder.emit(ev.Arming(at_s=self._now_s, node=planned.name, hand_revert=guard.hand_revert))
+            self.guards[planned.name] = guard
+            try:
+                await guard.arm()
+            except Busy as busy:
+                # The lock is another run's: there is nothing of ours on this node to take back.
+                del self.guards[planned.name]
+                await self.recorder.emit(ev.CleanJudged(at_s=self._now_s, node=planned.name, status=Status.PASS, evidence="never armed"))
+                await self.recorder.emit(ev.Released(at_s=self._now_s, node=planned.name))
+                raise NotRun(Reason.BUSY, str(busy)) from busy
+            await self.recorder.emit(
+                ev.Armed(at_s=self._now_s, node=planned.name, guard=guard.kind, lease_s=self.plan.lease_s)
+            )
+            self._lease_watchers.append(asyncio.create_task(self._watch_lease(guard)))
+
+    async def _watch_lease(self, guard: Guard) -> None:
+        await guard.lost.wait()
+        await self.abort("lease", f"{guard.node}: {guard.lost_why}")
+
+    async def _baseline(self) -> None:
+        await self._enter(Phase.BASELINE)
+        await self._preflight()
+        for item in self.plan.scenario.steady_state:
+            self._probers[f"steady/{item.id}"] = prober(item.probe, self.fleet)
+        for expectation in self.plan.scenario.expectations:
+            self._probers[f"expect/{expectation.id}"] = prober(expectation.probe, self.fleet)
+        try:
+            await asyncio.gather(*(item.start() for item in self._probers.values()))
+        except GamedayError as error:
+            raise NotRun(Reason.BASELINE, str(error)) from error
+        bad = await self._steady_state("baseline", 0.0)
+        if bad:
+            raise NotRun(Reason.BASELINE, "the steady state does not hold: " + "; ".join(bad))
+        await self._start_recovery_watch()
+
+    async def _preflight(self) -> None:
+        for action in self.plan.actions:
+            if not action.scripts.preflight:
+                continue
+            done = await self.fleet.node(action.node).run("sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True)
+            said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+            for line in said:
+                if line.startswith("warning:"):
+                    await self.recorder.emit(ev.Found(at_s=self._now_s, text=f"{action.node}: {line}"))
+            if done.exit_status != 0:
+                why = "; ".join(line for line in said if not line.startswith("warning:")) or done.stderr.strip()
+                raise NotRun(Reason.BASELINE, f"{action.node}: {why or 'the preflight script failed without a word'}")
+
+    async def _steady_state(self, when: Literal["baseline", "recovery"], limit_s: float) -> list[str]:
+        """Judge every steady-state probe; returns those that do not hold, in words."""
+
+        async def one(name: str, title: str) -> str:
+            seen = await ask_until_pass(self._probers[f"steady/{name}"], limit_s, clock=self.recorder.now_s)
+            await self._record(
+                ev.SteadyStateJudged(at_s=self._now_s, id=name, when=when, status=seen.status, observed=seen.text)
+            )
+            return "" if seen.status is Status.PASS else f"{title}: {seen.text}"
+
+        told = await asyncio.gather(*(one(item.id, item.title) for item in self.plan.scenario.steady_state))
+        return [text for text in told if text]
+
+    async def _start_recovery_watch(self) -> None:
+        expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
+        if expectation is None or not isinstance(expectation.probe, HttpProbe):
+            return
+        probe = expectation.probe
+        unit = next(n.units.get(probe.service, "") for n in self.plan.nodes if n.name == probe.node)
+        self._watch = RecoveryWatch(self.fleet.node(probe.node), probe.url, probe.status, unit=unit, lease_s=self.plan.lease_s)
+        await self._watch.start()
+
+    async def _inject(self) -> None:
+        if not self.plan.actions:
+            return
+        why = await self._approvals_hold()
+        if why:
+            raise NotRun(Reason.APPROVAL, why)
+        await self._enter(Phase.INJECT)
+        for action in self.plan.actions:
+            await self.recorder.emit(ev.Injecting(at_s=self._now_s, node=action.node))
+            await self.guards[action.node].go()
+            await self.recorder.emit(ev.Injected(at_s=self._now_s, node=action.node))
+
+    async def _observe(self) -> None:
+        """Prove the effect, judge the expectations that count from the injection, and hold the fault its time."""
+        origin_s = self.recorder.state.injected_at_s or self._now_s
+        early = [e for e in self._expectations("inject") if self._sustained or _latches(e)]
+        late = [e for e in self._expectations("inject") if e not in early]
+        judges = [asyncio.create_task(self._judge(e, origin_s)) for e in early]
+        try:
+            if self.plan.actions:
+                await self._enter(Phase.PROVE_EFFECT)
+                proven = await self._prove_effect()
+                if not proven:
+                    return
+            await self._enter(Phase.OBSERVE)
+            judges += [asyncio.create_task(self._judge(e, origin_s)) for e in late]
+            if self._sustained:
+                await self._hold(origin_s)
+                await self._finish(judges, 0.0)
+            else:
+                await self._finish(judges, self.plan.scenario.observe_s - (self._now_s - origin_s))
+                await self._measure_recovery()
+                await self._steady_state("recovery", RECOVERY_LIMIT_S if not judges else 5.0)
+        finally:
+            for task in judges:
+                task.cancel()
+
+    async def _prove_effect(self) -> bool:
+        """Ask each fault until it shows; false when one does not in its time."""
+        proven = [await self._prove_one(action) for action in self.plan.actions]
+        return all(proven)
+
+    async def _prove_one(self, action: PlannedAction) -> bool:
+        guard = self.guards[action.node]
+        start_s = self._now_s
+        while True:
+            ended = await guard.inject_result()
+            proof = await guard.effect()
+            waited_s = self._now_s - start_s
+            if ended is not None and ended.exit_status not in (0, None) and proof.status is not Status.PASS:
+                said = ended.output.strip() or proof.evidence
+                proof = Proof(Status.FAIL, f"inject ended with {ended.exit_status}: {said}")
+                waited_s = float("inf")
+            limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s
+            if proof.status is Status.PASS or waited_s > limit_s:
+                await self.recorder.emit(
+                    ev.EffectJudged(at_s=self._now_s, node=action.node, status=proof.status, evidence=proof.evidence)
+                )
+                return proof.status is Status.PASS
+            await asyncio.sleep(EFFECT_POLL_S)
+
+    async def _hold(self, origin_s: float) -> None:
+        """Keep a sustained fault for its time, proving it again and again, and last before the revert."""
+        end_s = origin_s + max(action.fault.lasts_s for action in self.plan.actions)
+        while True:
+            left_s = end_s - self._now_s
+            await asyncio.sleep(max(0.0, min(EFFECT_EVERY_S, left_s)))
+            for action in self.plan.actions:
+                proof = await self.guards[action.node].effect()
+                await self.recorder.emit(
+                    ev.EffectJudged(at_s=self._now_s, node=action.node, status=proof.status, evidence=proof.evidence)
+                )
+                if proof.status is Status.FAIL:
+                    await self.recorder.emit(
+                        ev.Found(at_s=self._now_s, text=f"{action.node}: the fault ended early: {proof.evidence}")
+                    )
+                    return
+            if left_s <= EFFECT_EVERY_S:
+                return
+
+    def _expectations(self, after: str) -> list[Expectation]:
+        return [e for e in self.plan.scenario.expectations if e.after == after]
+
+    async def _judge(self, expectation: Expectation, origin_s: float) -> None:
+        asked = self._probers[f"expect/{expectation.id}"]
+        over = self._over if expectation.after == "inject" else asyncio.Event()
+        told = await judge(expectation, asked, origin_s, over, clock=self.recorder.now_s)
+        await self._told(expectation, told)
+
+    async def _told(self, expectation: Expectation, told: Judgement) -> None:
+        await self._record(
+            ev.ExpectationJudged(
+                at_s=self._now_s, id=expectation.id, status=told.status, observed=told.observed, after_s=told.after_s, error_s=told.error_s
+            )
+        )
+
+    async def _finish(self, judges: list[asyncio.Task[None]], limit_s: float) -> None:
+        """Wait for the judges; when the time is over, each says what it knows."""
+        if judges:
+            await asyncio.wait(judges, timeout=max(0.0, limit_s))
+        self._over.set()
+        await asyncio.gather(*judges)
+
+    async def _measure_recovery(self) -> None:
+        expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
+        if self._watch is None or expectation is None:
+            return
+        measured = self._watch.measured(expectation.stable_for_s)
+        if measured is None:
+            await self._record(ev.Found(at_s=self._now_s, text="the recovery time could not be measured: " + self._watch.why))
+            return
+        await self._record(
+            ev.RecoveryMeasured(
+                at_s=self._now_s, seconds=measured.seconds, error_s=measured.error_s, breakdown=measured.breakdown, how=measured.how
+            )
+        )
+
+    # ---- what always happens
+
+    async def _take_back(self) -> None:
+        """Revert last-in-first-out on every node that may be armed, past one that fails; then prove each clean."""
+        if not self.guards:
+            return
+        await self._enter(Phase.REVERT)
+        why = self.recorder.state.abort.why if self.recorder.state.abort else "the time is over"
+        for guard in reversed(list(self.guards.values())):
+            limit_s = max((a.fault.revert_limit_s for a in self.plan.actions if a.node == guard.node), default=5.0)
+            await self._record(ev.Reverting(at_s=self._now_s, node=guard.node, why=why, limit_s=limit_s))
+            proof = await _proof(guard.revert)
+            await self._record(ev.Reverted(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence))
+        await self._enter(Phase.PROVE_REVERTED)
+        for guard in reversed(list(self.guards.values())):
+            proof = await _proof(guard.clean)
+            await self._record(ev.CleanJudged(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence))
+        await self._tell_restored()
+
+    async def _tell_restored(self) -> None:
+        """A revert that had to start a service says so; whether it then came up is looked at."""
+        for name, node in self.recorder.state.nodes.items():
+            units = [
+                line.removeprefix("restored:").strip()
+                for line in node.reverted_evidence.splitlines()
+                if line.startswith("restored:")
+            ]
+            planned = next(item for item in self.plan.nodes if item.name == name)
+            for service, unit in planned.units.items():
+                if unit in units:
+                    asked = prober(ServiceProbe(node=name, service=service, unit=unit), self.fleet)
+                    seen = await ask_until_pass(asked, RECOVERY_LIMIT_S, clock=self.recorder.now_s)
+                    await self._record(
+                        ev.RestoredByConsole(at_s=self._now_s, node=name, service=service, status=seen.status, evidence=seen.text)
+                    )
+
+    async def _recovery(self) -> None:
+        """After a sustained fault: the expectations that count from the revert, and the steady state again."""
+        await self._enter(Phase.RECOVERY)
+        origin_s = self.recorder.state.reverted_at_s or self._now_s
+        await asyncio.gather(*(self._judge(e, origin_s) for e in self._expectations("revert")))
+        if self._sustained or not self.plan.actions:
+            await self._steady_state("recovery", RECOVERY_LIMIT_S)
+
+    async def _release(self) -> None:
+        if not self.guards:
+            return
+        await self._enter(Phase.RELEASE)
+        for name, guard in self.guards.items():
+            if self.recorder.state.nodes[name].clean is not Status.PASS:
+                continue  # the lock stays until a sweep has proven the node clean
+            try:
+                await guard.release()
+            except NodeUnreachable as error:
+                await self._record(ev.Failed(at_s=self._now_s, where=f"release of {name}", what=str(error)))
+                continue
+            await self._record(ev.Released(at_s=self._now_s, node=name))
+
+
+def _latches(expectation: Expectation) -> bool:
+    """Whether the probe compares with the baseline, so that it cannot be met before the fault has acted."""
+    return isinstance(expectation.probe, ServiceProbe) and expectation.probe.state != "active"
+
+
+async def _proof(ask: Callable[[], Awaitable[Proof]]) -> Proof:
+    try:
+        return await ask()
+    except GamedayError as error:
+        return Proof(Status.UNKNOWN, str(error))
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, GamedayError) else f"{type(error).__name__}: {error}"
+

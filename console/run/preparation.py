@@ -1,0 +1,257 @@
+"""Before anything is touched: the checklist, the approval, and every reason why a launch is not possible yet."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+
+from console import events as ev
+from console.errors import NodeUnreachable, Refused
+from console.fleet import Fleet
+from console.plan import approval as signatures
+from console.plan.plan import Plan, check_against
+from console.run.checklist import PreTest
+from console.run.recorder import Recorder
+from console.terms import Phase, Reason, Risk, Status
+
+INBOX_EVERY_S = 1.0
+
+
+class Blocker(msgspec.Struct, frozen=True):
+    """One reason why nothing is launched, and what to do about it."""
+
+    what: str
+    fix: str
+    reason: Reason
+    item: str = ""
+    """The checklist item that a recheck asks again; empty: the whole is looked at again."""
+
+
+class Preparation:
+    """Checklist and approval of one run. Every method may be called at any time before the launch."""
+
+    def __init__(self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals: Iterable[signatures.Approval] = ()) -> None:
+        self.plan = plan
+        self.fleet = fleet
+        self.recorder = recorder
+        self.pre_test = PreTest(plan, fleet)
+        self._approvals: dict[str, signatures.Approval] = {a.signature: a for a in approvals}
+        self._seen: set[tuple[str, bool, str]] = set()
+        self.ready = asyncio.Event()
+        """Set once everything was looked at for the first time."""
+        self._phase = Phase.CHECKLIST
+        self._rails: list[Blocker] = []
+
+    @property
+    def _now_s(self) -> float:
+        return self.recorder.now_s()
+
+    async def start(self) -> None:
+        """Verify what can be verified, and look at the approvals that are there."""
+        await self.recheck(None)
+        await self.look_at_approvals()
+        self.ready.set()
+
+    async def recheck(self, item: str | None) -> None:
+        """Verify one automatic item again, or all of them and the guard rails."""
+        names = list(self.pre_test.verifiers) if item is None else [item]
+        await asyncio.gather(*(self._verify(name) for name in names if name in self.pre_test.verifiers))
+        if item is None:
+            await self.look_at_rails()
+        await self._settle()
+
+    async def _verify(self, name: str) -> None:
+        found = await self.pre_test.verify(name)
+        valid_until_s = self._now_s + found.valid_for_s if found.valid_for_s else 0.0
+        await self.recorder.emit(
+            ev.ItemChecked(
+                at_s=self._now_s, stage="pre", id=name, status=found.status, evidence=found.evidence, valid_until_s=valid_until_s
+            )
+        )
+
+    async def tick(self, item: str, note: str, status: Status, by: str) -> None:
+        """The operator's word on a manual item.
+
+        Raises:
+            Refused: the item is verified by the console, or there is none of that name.
+        """
+        known = self.recorder.state.pre.get(item)
+        if known is None:
+            raise Refused(f"there is no checklist item '{item}'")
+        if known.brief.automatic:
+            raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
+        await self.recorder.emit(
+            ev.ItemChecked(at_s=self._now_s, stage="pre", id=item, status=status, evidence=note, attested=True, by=by)
+        )
+        await self._settle()
+
+    async def override(self, item: str, reason: str, by: str) -> None:
+        """Go on without an item: low risk only, with a reason that is stored.
+
+        Raises:
+            Refused: the risk is not low, the reason is empty, or there is no such item.
+        """
+        if self.plan.scenario.risk is not Risk.LOW:
+            raise Refused(f"an item may be overridden for low risk only, this is {self.plan.scenario.risk.value}")
+        if not reason.strip():
+            raise Refused("an override needs a reason: it is stored with the run")
+        if item not in self.recorder.state.pre:
+            raise Refused(f"there is no checklist item '{item}'")
+        await self.recorder.emit(ev.ItemOverridden(at_s=self._now_s, id=item, reason=reason.strip(), by=by))
+        await self._settle()
+
+    async def accept(self, text: str) -> None:
+        """Take a signature that was pasted.
+
+        Raises:
+            BadInput: the text is no approval.
+        """
+        approval = signatures.parse(text.encode(), "the pasted text")
+        self._approvals[approval.signature] = approval
+        await self.look_at_approvals()
+
+    async def look_at_approvals(self) -> None:
+        """Judge every signature that is there now, from the inbox too; each new finding becomes an event."""
+        policy = self.plan.policy
+        state = self.recorder.state
+        judged = await self.judge_approvals() if policy.quorum else []
+        for verdict in judged:
+            key = (verdict.signer, verdict.accepted, f"{verdict.vote} {verdict.why}")
+            if key not in self._seen:
+                self._seen.add(key)
+                await self.recorder.emit(
+                    ev.ApprovalSeen(
+                        at_s=self._now_s, signer=verdict.signer, role=verdict.role, vote=verdict.vote,
+                        accepted=verdict.accepted, why=verdict.why, not_after_s=verdict.not_after_s,
+                    )
+                )  # fmt: skip
+        if policy.quorum:
+            tally = signatures.tally(judged, policy, self.plan.operator)
+            sufficient, summary = tally.sufficient, tally.summary
+        else:
+            sufficient, summary = True, f"{self.plan.scenario.risk.value} risk: the operator approves by launching"
+        if state.approval is None or (state.approval.sufficient, state.approval.summary) != (sufficient, summary):
+            await self.recorder.emit(ev.ApprovalSettled(at_s=self._now_s, sufficient=sufficient, summary=summary))
+        await self._settle()
+
+    async def judge_approvals(self) -> list[signatures.Judged]:
+        """Every signature at hand, judged now."""
+        inventory = self.fleet.inventory
+        now = datetime.fromtimestamp(self._now_s, timezone.utc)
+
+        def work() -> list[signatures.Judged]:
+            found = dict(self._approvals)
+            if inventory.approvals.inbox:
+                found |= {a.signature: a for a in signatures.collect(Path(inventory.approvals.inbox), self.plan)}
+            return [signatures.judge(a, self.plan, inventory, now) for a in found.values()]
+
+        return await asyncio.to_thread(work)
+
+    async def watch_inbox(self) -> None:
+        """Look for new signatures once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(INBOX_EVERY_S)
+            if self.plan.policy.quorum:
+                await self.look_at_approvals()
+
+    async def look_at_rails(self) -> None:
+        """Find every guard rail that stands in the way: nodes, leftovers, missing programs, production marks."""
+        rails: list[Blocker] = []
+        try:
+            check_against(self.plan, self.fleet.inventory)
+        except Refused as error:
+            rails.append(Blocker(str(error), "make a new plan with the inventory as it is now", Reason.REFUSED))
+        else:
+            for found in await asyncio.gather(*(self._node_rails(node.name) for node in self.plan.nodes)):
+                rails += found
+        self._rails = rails
+
+    async def _node_rails(self, name: str) -> list[Blocker]:
+        node = self.fleet.node(name)
+        try:
+            traces = await self.fleet.look_for_traces(name)
+            if traces is None:
+                raise NodeUnreachable(f"{name} cannot be asked: {node.why or 'no answer'}")
+            rails = []
+            for trace in traces:
+                if trace.state == "held":
+                    what = f"{name} is held by run {trace.run}, operator {trace.operator}, lease {trace.lease_left_s or 0:.0f} s"
+                    rails.append(Blocker(what, "wait until that run has ended", Reason.BUSY))
+                else:
+                    what = f"{name} holds leftovers of run {trace.run}: {trace.detail}"
+                    rails.append(Blocker(what, "run `gameday sweep --revert`", Reason.LEFTOVERS))
+            return rails + await self._missing_programs(name)
+        except NodeUnreachable as error:
+            return [Blocker(str(error), "bring the node or the link back, then check again", Reason.REFUSED)]
+
+    async def _missing_programs(self, name: str) -> list[Blocker]:
+        needs = sorted({need for action in self.plan.actions if action.node == name for need in action.fault.needs})
+        if not needs:
+            return []
+        words = " ".join(shlex.quote(need) for need in needs)
+        done = await self.fleet.node(name).run(f'for p in {words}; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done')
+        return [
+            Blocker(f"{name} lacks the program '{program}'", f"install {program} on {name}", Reason.REFUSED)
+            for program in done.stdout.split()
+        ]
+
+    def blockers(self) -> list[Blocker]:
+        """Every reason against a launch now, all at once."""
+        state = self.recorder.state
+        found = [
+            Blocker(
+                f"{item.brief.title}: {_why(item.status.value, item.evidence, item.brief.automatic)}",
+                _item_fix(item.brief, self.plan.scenario.risk),
+                Reason.CHECKLIST,
+                item.brief.id,
+            )
+            for item in state.blockers(self._now_s)
+        ]
+        if state.approval is None or not state.approval.sufficient:
+            summary = state.approval.summary if state.approval else "not looked at yet"
+            found.append(Blocker(f"approval: {summary}", "have the plan signed: gameday approve", Reason.APPROVAL))
+        return found + self._rails
+
+    async def last_look(self) -> list[Blocker]:
+        """Everything once more, right before the launch: stale checks, approvals, guard rails."""
+        await self.recheck(None)
+        await self.look_at_approvals()
+        return self.blockers()
+
+    async def approvals_hold(self) -> str:
+        """Why the approvals no longer suffice, or nothing: verified again at inject."""
+        if not self.plan.policy.quorum:
+            return ""
+        tally = signatures.tally(await self.judge_approvals(), self.plan.policy, self.plan.operator)
+        return "" if tally.sufficient else tally.summary
+
+    async def _settle(self) -> None:
+        """Tell which of the three phases before the launch the run is in."""
+        state = self.recorder.state
+        if state.confirmed_by or state.conclusion:
+            return
+        if state.blockers(self._now_s):
+            phase = Phase.CHECKLIST
+        elif state.approval is None or not state.approval.sufficient:
+            phase = Phase.APPROVAL
+        else:
+            phase = Phase.CONFIRM
+        if phase is not self._phase:
+            self._phase = phase
+            await self.recorder.emit(ev.PhaseEntered(at_s=self._now_s, phase=phase))
+
+
+def _why(status: str, evidence: str, automatic: bool) -> str:
+    return f"{status}: {evidence}" if evidence else status if automatic else "not ticked"
+
+
+def _item_fix(brief: ev.ItemBrief, risk: Risk) -> str:
+    fix = "repair it and check again" if brief.automatic else "tick it once it is done"
+    return f"{fix}, or override it with a reason" if risk is Risk.LOW else fix
+
+

@@ -1,0 +1,223 @@
+"""One run from its first event to its last. Reads like the phase list: prepare, experiment, close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from console import events as ev
+from console.errors import Refused
+from console.fleet import Fleet, sample_values
+from console.nodes.guard import guard_for
+from console.nodes.sampler import ServiceSample
+from console.plan.approval import Approval
+from console.plan.plan import Plan
+from console.record import runs
+from console.record.journal import Journal
+from console.record.outbox import Outbox
+from console.run.checklist import post_items, pre_items
+from console.run.closing import Closing
+from console.run.experiment import Experiment
+from console.run.preparation import Blocker, Preparation
+from console.run.recorder import Recorder
+from console.state import RunState
+from console.terms import Outcome, Phase, Reason, Status
+
+
+class Runner:
+    """Drives one plan through its phases. Screens and the command line call its methods and read its state.
+
+    The plan runs at most once: its run folder is claimed when the runner is made.
+    """
+
+    def __init__(self, plan: Plan, fleet: Fleet, *, approvals: Iterable[Approval] = (), clock: Callable[[], float]) -> None:
+        """Claim the run.
+
+        Raises:
+            Refused: this plan has run already.
+        """
+        self.plan = plan
+        self.fleet = fleet
+        self.folder: Path = runs.claim(plan)
+        self.recorder = Recorder(Journal.create(self.folder), clock)
+        self.preparation = Preparation(plan, fleet, self.recorder, approvals)
+        self.experiment = Experiment(plan, fleet, self.recorder, self.preparation.approvals_hold)
+        self.closing = Closing(plan, fleet, self.recorder, Outbox(runs.outbox_home()))
+        self._launched = asyncio.Event()
+        self._given_up: tuple[Reason, str] | None = None
+        self._finished = asyncio.Event()
+        self._services_before: dict[str, str] = {}
+        lines = [f"{node}: {command}\n" for node, command in self.hand_reverts().items()]
+        (self.folder / "revert-by-hand.txt").write_text("".join(lines))
+
+    @property
+    def state(self) -> RunState:
+        """The fold of everything that has happened."""
+        return self.recorder.state
+
+    def events(self) -> AsyncIterator[ev.AnyEvent]:
+        """Every event of the run, from the first to `Ended`."""
+        return self.recorder.events()
+
+    # ---- the course of the run
+
+    async def run(self) -> None:
+        """From the checklist to the last event. Cancelling this does not undo a fault: use `abort` and wait."""
+        await self.recorder.emit(self._started())
+        await self._enter(Phase.CHECKLIST)
+        samples = asyncio.create_task(self._record_samples())
+        inbox = asyncio.create_task(self.preparation.watch_inbox())
+        try:
+            await self.preparation.start()
+            await self._launched.wait()
+            inbox.cancel()
+            if self._given_up is None:
+                self._services_before = dict(self.state.services)
+                await self.experiment.run()
+            await self._close()
+        finally:
+            inbox.cancel()
+            samples.cancel()
+            await self.recorder.close()
+
+    async def _close(self) -> None:
+        await self._enter(Phase.POST_TEST)
+        not_run = self._given_up or self.experiment.not_run
+        if not not_run:
+            await self.closing.verify(self._services_before, self.preparation.pre_test.rows)
+        await self.closing.conclude(not_run)
+        if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
+            self._finished.set()  # nothing was broken: there is nothing to write up
+        else:
+            await self._enter(Phase.WRITE_UP)
+        await self._finished.wait()
+        await self._enter(Phase.DONE)
+        await self.recorder.emit(ev.Ended(at_s=self.recorder.now_s()))
+
+    async def _enter(self, phase: Phase) -> None:
+        await self.recorder.emit(ev.PhaseEntered(at_s=self.recorder.now_s(), phase=phase))
+
+    def _started(self) -> ev.RunStarted:
+        plan, scenario = self.plan, self.plan.scenario
+        faults = [action.fault for action in plan.actions]
+        return ev.RunStarted(
+            at_s=self.recorder.now_s(),
+            run=plan.run,
+            scenario=scenario.name,
+            title=scenario.title,
+            risk=scenario.risk.value,
+            digest=plan.digest,
+            operator=plan.operator,
+            inventory=plan.inventory,
+            nodes=tuple(node.name for node in plan.nodes),
+            targets=tuple(dict.fromkeys(action.node for action in plan.actions)),
+            lease_s=plan.lease_s,
+            fault="; ".join(f"{action.fault.summary} on {action.node}" for action in plan.actions) or "observation",
+            fault_lasts_s=max((fault.lasts_s for fault in faults), default=0.0),
+            observe_s=scenario.observe_s,
+            revert_limit_s=max((fault.revert_limit_s for fault in faults), default=0.0),
+            steady_state=tuple(ev.ItemBrief(item.id, item.title) for item in scenario.steady_state),
+            expectations=tuple(
+                ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required) for e in scenario.expectations
+            ),
+            pre=pre_items(plan, self.fleet.inventory),
+            post=post_items(plan, self.fleet.inventory),
+        )
+
+    async def _record_samples(self) -> None:
+        """Every second's numbers of the plan's nodes go into the journal, as long as the run lasts."""
+        names = [node.name for node in self.plan.nodes]
+        told: dict[str, float] = {}
+        links: dict[str, bool] = {}
+        while True:
+            for name in names:
+                view = self.fleet.view(name)
+                if links.get(name, True) != view.up and view.seen_at_s is not None:
+                    await self.recorder.emit(ev.LinkChanged(at_s=self.recorder.now_s(), node=name, up=view.up, why=view.why))
+                    links[name] = view.up
+                values: dict[str, float] = {}
+                states: dict[str, str] = {}
+                if view.sample and view.sample.at_s != told.get(f"{name}/sample"):
+                    told[f"{name}/sample"] = view.sample.at_s
+                    values = sample_values(view.sample)
+                    states = {service: _words(seen) for service, seen in view.sample.services.items()}
+                if view.connections and view.connections_at_s and view.connections_at_s != told.get(f"{name}/db"):
+                    told[f"{name}/db"] = view.connections_at_s
+                    values |= {
+                        metric: points[-1][1]
+                        for metric, points in view.history.items()
+                        if metric.startswith("connections")
+                    }
+                guard = self.experiment.guards.get(name)
+                if guard is not None and guard.lease_left_s is not None:
+                    values["lease_left_s"] = guard.lease_left_s
+                if values:
+                    await self.recorder.emit(
+                        ev.Sampled(at_s=self.recorder.now_s(), node=name, values=values, states=states)
+                    )
+            await asyncio.sleep(0.5)
+
+    # ---- what the operator does
+
+    def hand_reverts(self) -> dict[str, str]:
+        """Node -> the one command line that reverts by hand there; also kept in the run's folder."""
+        return {
+            planned.name: guard_for(self.fleet.node(planned.name), planned, self.plan).hand_revert
+            for planned in self.plan.nodes
+        }
+
+    async def launch(self, by: str) -> list[Blocker]:
+        """Look at everything once more, and let the experiment begin. Returns what stands in the way, all of it."""
+        if self._launched.is_set():
+            raise Refused("this run was launched already")
+        blockers = await self.preparation.last_look()
+        if not blockers and not self._launched.is_set():
+            await self.recorder.emit(ev.Confirmed(at_s=self.recorder.now_s(), by=by))
+            self._launched.set()
+        return blockers
+
+    async def give_up(self, reason: Reason, sentence: str) -> None:
+        """End a run that was not launched: outcome not-run."""
+        if not self._launched.is_set():
+            self._given_up = (reason, sentence)
+            self._launched.set()
+
+    async def abort(self, by: str, why: str) -> None:
+        """Take the fault back now, from any phase; before the launch, end the run. Safe to call often.
+
+        `by` is one of verdict.STOPPED, or `operator:NAME`.
+        """
+        if not self._launched.is_set():
+            await self.recorder.emit(ev.AbortRequested(at_s=self.recorder.now_s(), by=by, why=why))
+            await self.give_up(Reason.OPERATOR, why)
+        elif self.state.conclusion is None:
+            await self.experiment.abort(by, why)
+
+    async def note(self, text: str, by: str) -> None:
+        """A timestamped remark; it seeds the issues of the write-up."""
+        if text.strip():
+            await self.recorder.emit(ev.Noted(at_s=self.recorder.now_s(), text=text.strip(), by=by))
+
+    async def tick(self, stage: ev.Stage, item: str, note: str, status: Status, by: str) -> None:
+        """The operator's word on a manual item of either checklist."""
+        if stage == "pre":
+            await self.preparation.tick(item, note, status, by)
+        else:
+            await self.closing.tick(item, note, status, by)
+
+    async def sign(
+        self, verdict: Literal["PASS", "FAIL"], *, by: str, note: str = "", issues: tuple[str, ...] = (), gaps: tuple[str, ...] = ()
+    ) -> None:
+        """Sign PASS or FAIL; the write-up is stored, and the run ends.
+
+        Raises:
+            Refused: the machine's proposal is contradicted without a note.
+        """
+        await self.closing.sign(verdict, by, note, issues, gaps)
+        self._finished.set()
+
+
+def _words(seen: ServiceSample) -> str:
+    return f"{seen.active} ({seen.sub})"
