@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+import yaml
 
 from console.errors import BadInput, near_match
 from console.plan import strict
@@ -13,6 +16,17 @@ from console.terms import Risk
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Word = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\s-]\S*$", description="one word that is no option")]
+MaybeWord = Annotated[
+    str, msgspec.Meta(max_length=255, pattern=r"^([^\s-]\S*)?$", description="one word that is no option")
+]
+Absolute = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^/[^\n]*$", description="an absolute path")]
+"""A relative path on a node would protect or show nothing."""
+Url = Annotated[str, msgspec.Meta(pattern=r"^(https?://\S+)?$", description="an http or https URL")]
+
+TableName = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", description="a table's plain name")
+]
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,12 +36,12 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Service(Part, frozen=True):
     """A service on a node, as the operator names it."""
 
-    unit: Text
+    unit: Word
     criticality: Literal["critical", "high", "normal"] = "normal"
     recovery: Literal["automatic", "manual"] = "automatic"
     process: str = ""
     """What its command line contains, for faults that signal it, like `uvicorn gateway:app`."""
-    health: str = ""
+    health: Url = ""
     """The URL that answers 200 when it is well, as seen from its own node."""
     label: str = ""
     """Shown beside the name, like `stand-in`."""
@@ -36,24 +50,24 @@ class Service(Part, frozen=True):
 class Node(Part, frozen=True):
     """A machine that the console reaches over SSH."""
 
-    address: Text
-    user: str = ""
+    address: Word
+    user: MaybeWord = ""
     """Empty: as ~/.ssh/config or the local user says."""
     port: Port = 22
     identity: str = ""
     """Private key file, relative to the inventory; empty: agent and ~/.ssh/config."""
     known_hosts: str = ""
     """Host keys file, relative to the inventory; empty: ~/.ssh/known_hosts. Host keys are always checked."""
-    jump: str = ""
+    jump: MaybeWord = ""
     """Jump host as [user@]host[:port]."""
     sudo: bool = True
     """Commands that change the node go through `sudo -n`."""
-    run_dir: str = "/run/gameday"
+    run_dir: Absolute = "/run/gameday"
     """Where the guard keeps a run's scripts on the node: a folder that a reboot empties."""
     production: bool = False
-    disks: tuple[str, ...] = ("/",)
+    disks: tuple[Absolute, ...] = ("/",)
     """The mount points that are watched."""
-    never: tuple[str, ...] = ()
+    never: tuple[Absolute, ...] = ()
     """Paths that no fault may touch, nor the file systems that hold them."""
     services: dict[str, Service] = {}
 
@@ -64,7 +78,7 @@ class Database(Part, frozen=True):
     node: Text
     dbname: Text
     user: Text
-    host: str = "127.0.0.1"
+    host: Word = "127.0.0.1"
     port: Port = 5432
     passfile: str = ""
     """A pgpass file on the console, relative to the inventory; empty: ~/.pgpass."""
@@ -76,7 +90,7 @@ class ThermalMemory(Part, frozen=True):
     """Where write-ups go."""
 
     database: Text
-    table: Annotated[str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")] = "thermal_memory_archive"
+    table: TableName = "thermal_memory_archive"
 
 
 class Policy(Part, frozen=True):
@@ -118,7 +132,7 @@ class Backups(Part, frozen=True):
     """Where the newest backup of the databases lies, and how old it may be, in hours."""
 
     node: Text
-    path: Text
+    path: Absolute
     """A folder on that node; the newest file in it counts, and it must be readable (`gzip -t` for .gz)."""
     max_age_h: Annotated[float, msgspec.Meta(gt=0, le=24 * 366)] = 24.0
 
@@ -164,39 +178,53 @@ def load_inventory(file: Path) -> Inventory:
     Raises:
         BadInput: the file is not an inventory, or names something that is not there.
     """
-    inventory = strict.load(file, Inventory)
-    _check_references(inventory, file)
+    root = strict.compose(file)
+    inventory = strict.build(root, Inventory, file)
+    _References(inventory, root, file).check()
     return _absolute(inventory, file.resolve().parent)
 
 
-def _check_references(inventory: Inventory, file: Path) -> None:
-    def known(kind: str, name: str, among: dict[str, object] | dict[str, Node] | dict[str, Database], where: str) -> None:
-        if name not in among:
-            raise BadInput(f"{where} names the {kind} '{name}', which is not in the inventory{near_match(name, among)}", file=file, line=1)
+class _References:
+    """Whether every name that the inventory uses is in it."""
 
-    if not inventory.nodes:
-        raise BadInput("'nodes' is empty: nothing to watch", file=file, line=1)
-    for name, database in inventory.databases.items():
-        known("node", database.node, inventory.nodes, f"database '{name}'")
-        if database.service and database.service not in inventory.nodes[database.node].services:
-            services = inventory.nodes[database.node].services
-            raise BadInput(
-                f"database '{name}' names the service '{database.service}', which node '{database.node}' lacks"
-                f"{near_match(database.service, services)}", file=file, line=1,
-            )
-    if inventory.thermal_memory:
-        known("database", inventory.thermal_memory.database, inventory.databases, "thermal_memory")
-    checks = inventory.checks
-    if checks.backups:
-        known("node", checks.backups.node, inventory.nodes, "checks.backups")
-    for where, query in (("checks.active_work", checks.active_work), ("checks.council", checks.council)):
-        if query:
-            known("database", query.database, inventory.databases, where)
+    def __init__(self, inventory: Inventory, root: yaml.Node, file: Path) -> None:
+        self.inventory, self.root, self.file = inventory, root, file
+
+    def check(self) -> None:
+        inventory = self.inventory
+        nodes, databases, checks = inventory.nodes, inventory.databases, inventory.checks
+        if not nodes:
+            raise self._bad("'nodes' is empty: nothing to watch", "nodes")
+        for name, database in databases.items():
+            self._known("node", database.node, nodes, "databases", name, "node")
+            if database.service:
+                services = nodes[database.node].services
+                self._known(f"service on {database.node}", database.service, services, "databases", name, "service")
+        if inventory.thermal_memory:
+            self._known("database", inventory.thermal_memory.database, databases, "thermal_memory", "database")
+        if checks.backups:
+            self._known("node", checks.backups.node, nodes, "checks", "backups", "node")
+        for item, query in (("active_work", checks.active_work), ("council", checks.council)):
+            if query:
+                self._known("database", query.database, databases, "checks", item, "database")
+        for risk in Risk:
+            policy = inventory.approvals.policy(risk)
+            if policy != Approvals().policy(risk) and policy.quorum:
+                self._known("role", policy.role, inventory.approvals.roles, "approvals", risk.value, "role")
+
+    def _known(self, kind: str, name: str, among: Mapping[str, object], *path: str) -> None:
+        if name not in among:
+            hint = near_match(name, among)
+            raise self._bad(f"'{'.'.join(path)}' is {name[:60]!r}: there is no such {kind}{hint}", *path)
+
+    def _bad(self, what: str, *path: str) -> BadInput:
+        return BadInput(what, file=self.file, line=strict.line_of(self.root, *path))
 
 
 def _absolute(inventory: Inventory, base: Path) -> Inventory:
     def path(text: str) -> str:
-        return str(base / Path(text).expanduser()) if text else ""
+        # Unlike Path.expanduser this leaves an unknown user's home as it stands, to be reported as a missing file.
+        return str(base / os.path.expanduser(text)) if text else ""
 
     replace = msgspec.structs.replace
     approvals = inventory.approvals

@@ -15,7 +15,9 @@ from console.plan.probe import AnyProbe
 from console.terms import Category, Risk
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
-Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Id = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="a name of a-z, 0-9 and '-', at most 64")
+]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -96,29 +98,33 @@ def load_scenario(file: Path, overrides: dict[str, str] | None = None) -> Scenar
         BadInput: the file is not a scenario, or is at odds with itself.
     """
     root = strict.compose(file)
-    if overrides:
+    if overrides and isinstance(root, yaml.MappingNode):
         _override(root, overrides)
     scenario = strict.build(root, Scenario, file)
-    _check(scenario, file)
+    _check(scenario, root, file)
     return scenario
 
 
-def _override(root: yaml.Node, overrides: dict[str, str]) -> None:
+def _override(root: yaml.MappingNode, overrides: dict[str, str]) -> None:
     """Set each key in the faults of the method, or at the scenario's top level (`observe_s`)."""
-    own = [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
+    own = [key.value for key, _ in root.value]
     fault_fields = {f.encode_name for fault in get_args(AnyFault) for f in msgspec.structs.fields(fault)}
     for key, text in overrides.items():
-        value = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
+        value = strict.compose_text(text or "''", Path(f"--set {key}"))
         if not isinstance(value, yaml.ScalarNode):
             raise BadInput(f"--set {key}={text}: the value must be one word or number")
         places = [root] if key == "observe_s" else _fault_nodes(root)
         if key != "observe_s" and key not in fault_fields:
-            raise BadInput(f"--set {key}={text}: no fault has the parameter '{key}'{near_match(key, [*fault_fields, 'observe_s'])}")
+            raise BadInput(
+                f"--set {key}={text}: no fault has the parameter '{key}'{near_match(key, [*fault_fields, 'observe_s'])}"
+            )
         if not places:
             raise BadInput(f"--set {key}={text}: this scenario has no fault, only {', '.join(own)}")
         for place in places:
             place.value[:] = [pair for pair in place.value if pair[0].value != key]
-            place.value.append((yaml.ScalarNode("tag:yaml.org,2002:str", key, place.start_mark), value))
+            key_node = yaml.ScalarNode("tag:yaml.org,2002:str", key, place.start_mark)
+            # The place's line: a value that does not fit is told of where it was set.
+            place.value.append((key_node, yaml.ScalarNode(value.tag, value.value, place.start_mark)))
 
 
 def _fault_nodes(root: yaml.Node) -> list[yaml.MappingNode]:
@@ -138,17 +144,21 @@ def _fault_nodes(root: yaml.Node) -> list[yaml.MappingNode]:
     return found
 
 
-def _check(scenario: Scenario, file: Path) -> None:
-    for kind, ids in (
-        ("expectation", [item.id for item in scenario.expectations]),
-        ("steady state", [item.id for item in scenario.steady_state]),
-        ("checklist item", [item.id for item in (*scenario.pre, *scenario.post)]),
-    ):
-        doubled = {name for name in ids if ids.count(name) > 1}
-        if doubled:
-            raise BadInput(f"the {kind} id '{min(doubled)}' stands twice", file=file, line=1)
-    floor = max((action.fault.risk_floor for action in scenario.method), key=lambda r: r.rank, default=Risk.LOW)
-    if scenario.risk.rank < floor.rank:
-        raise BadInput(f"risk '{scenario.risk.value}' is less than its fault's floor '{floor.value}'", file=file, line=1)
-    if sum(item.recovery for item in scenario.expectations) > 1:
-        raise BadInput("more than one expectation has 'recovery: true'", file=file, line=1)
+def _check(scenario: Scenario, root: yaml.Node, file: Path) -> None:
+    def bad(what: str, *path: str | int) -> BadInput:
+        return BadInput(what, file=file, line=strict.line_of(root, *path))
+
+    for lists in (("expectations",), ("steady_state",), ("pre", "post")):
+        seen: set[str] = set()
+        for name in lists:
+            for index, item in enumerate(getattr(scenario, name)):
+                if item.id in seen:
+                    raise bad(f"the id '{item.id}' stands twice in '{' and '.join(lists)}'", name, index, "id")
+                seen.add(item.id)
+    for action in scenario.method:
+        floor = action.fault.risk_floor
+        if scenario.risk.rank < floor.rank:
+            raise bad(f"'risk' is {scenario.risk.value}, but {action.fault.kind} is at least {floor.value}", "risk")
+    ends = [index for index, item in enumerate(scenario.expectations) if item.recovery]
+    if len(ends) > 1:
+        raise bad("only one expectation can have 'recovery: true'", "expectations", ends[1], "recovery")

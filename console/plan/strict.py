@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from enum import Enum
@@ -13,12 +14,16 @@ import yaml
 
 from console.errors import BadInput, near_match
 
-MAX_BYTES = 1 << 20
-"""A scenario or inventory of more than 1 MiB is a mistake, not a file."""
+MAX_BYTES = 256 * 1024
+"""A larger scenario, inventory or plan is a mistake, not a file: hundreds of nodes fit."""
 MAX_DEPTH = 20
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an id, a node, a service or a scenario may be called: it becomes part of paths and unit names."""
+
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, halves of characters, and marks that turn the reading direction: approvers would not see them."""
 
 T = TypeVar("T")
 
@@ -41,22 +46,35 @@ def build(root: yaml.Node, type_: type[T], file: Path) -> T:
     return _Builder(file).build(root, type_, "")  # type: ignore[no-any-return]
 
 
+def read(file: Path) -> bytes:
+    """All of a regular file of at most MAX_BYTES.
+
+    Raises:
+        BadInput: there is none, it is larger, or it cannot be read.
+    """
+    try:
+        if not file.is_file():
+            raise BadInput("not a regular file" if file.exists() else "no such file", file=file)
+        with file.open("rb") as source:
+            content = source.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", file=file) from error
+    if len(content) > MAX_BYTES:
+        raise BadInput(f"larger than {MAX_BYTES // 1024} KiB", file=file, line=1)
+    return content
+
+
 def compose(file: Path) -> yaml.Node:
     """The file's YAML as nodes that know their lines. No aliases, no tags, no doubled keys.
 
     Raises:
         BadInput: not a readable UTF-8 YAML document within the limits.
     """
+    content = read(file)
     try:
-        if not file.is_file():
-            raise BadInput("no such file" if not file.exists() else "not a regular file", file=file)
-        if file.stat().st_size > MAX_BYTES:
-            raise BadInput(f"larger than {MAX_BYTES >> 20} MiB", file=file, line=1)
-        text = file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", file=file) from error
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = content.count(b"\n", 0, error.start) + 1
         raise BadInput("not UTF-8 text", file=file, line=line) from error
     return compose_text(text, file)
 
@@ -64,43 +82,88 @@ def compose(file: Path) -> yaml.Node:
 def compose_text(text: str, file: Path) -> yaml.Node:
     """As `compose`, for text that is already here; `file` is only named in errors."""
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise BadInput("anchors and aliases are not allowed", file=file, line=_line(event.start_mark))
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Composer(text, file).get_single_node()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise BadInput(
+            f"not YAML: it holds the character #x{ord(text[error.position]):02x}", file=file, line=line
+        ) from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise BadInput(f"not YAML: {error.problem or error.context}", file=file, line=_line(mark)) from error
-    except yaml.YAMLError as error:
-        raise BadInput("not YAML: it holds a character that YAML does not allow", file=file, line=1) from error
-    except RecursionError:
-        raise BadInput(f"nested deeper than {MAX_DEPTH}", file=file, line=1) from None
+        begun = (
+            f" {error.context} from line {_line(error.context_mark)}" if error.context and error.context_mark else ""
+        )
+        line = min(_line(error.problem_mark), len(text.splitlines()))
+        raise BadInput(f"not YAML: {error.problem}{begun}", file=file, line=line) from error
     if node is None:
         raise BadInput("empty", file=file, line=1)
-    _check_tree(node, file, 0)
     return node
 
 
-def _line(mark: yaml.Mark | None) -> int:
+def line_of(root: yaml.Node, *path: str | int) -> int:
+    """The line of the key or list item at `path`, or of the nearest thing above it that is there."""
+    node, line = root, _line(root.start_mark)
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            found = (node.value[step], node.value[step])
+        else:
+            found = None
+        if found is None:
+            return line
+        node, line = found[1], _line(found[0].start_mark)
+    return line
+
+
+def _line(mark: Any) -> int:
     return 1 if mark is None else int(mark.line) + 1
 
 
-def _check_tree(node: yaml.Node, file: Path, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise BadInput(f"nested deeper than {MAX_DEPTH}", file=file, line=_line(node.start_mark))
-    if isinstance(node, yaml.MappingNode):
+def _shown(text: str) -> str:
+    """Quoted for a sentence: cut short, with everything that a terminal would act on escaped."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
+
+class _Composer(yaml.SafeLoader):
+    """Composes nodes in one pass and refuses on the way what a strict file has no use for."""
+
+    def __init__(self, text: str, file: Path) -> None:
+        super().__init__(text)
+        self.file = file
+        self.depth = 0
+
+    def compose_document(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().compose_document()
+        if not self.check_event(yaml.StreamEndEvent):
+            raise self._refuse("a second document begins here", self.peek_event())  # type: ignore[no-untyped-call]
+        return node
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise self._refuse("anchors and aliases are not allowed", event)
+        if event.tag is not None:
+            raise self._refuse(f"the tag {_shown(event.tag)} is not allowed", event)
+        if self.depth == MAX_DEPTH:
+            raise self._refuse(f"nested deeper than {MAX_DEPTH}", event)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = _line(key.start_mark)
+        for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise BadInput("a key must be a word", file=file, line=line)
+                raise self._refuse("a key must be a word", key)
             if key.value in seen:
-                raise BadInput(f"key '{key.value}' stands twice, first on line {seen[key.value]}", file=file, line=line)
-            seen[key.value] = line
-            _check_tree(value, file, depth + 1)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _check_tree(value, file, depth + 1)
+                raise self._refuse(f"the key {_shown(key.value)} stands twice, first on line {seen[key.value]}", key)
+            seen[key.value] = _line(key.start_mark)
+        return node
+
+    def _refuse(self, what: str, place: Any) -> BadInput:
+        return BadInput(what, file=self.file, line=_line(place.start_mark))
 
 
 class _Builder:
@@ -135,27 +198,28 @@ class _Builder:
         if len(choices) == 1:
             return self.build(node, choices[0], where)
         if not all(isinstance(choice, type) and issubclass(choice, msgspec.Struct) for choice in choices):
-            return self._scalar(node, Union[choices], where)
+            return self._scalar(node, Union[choices], where)  # noqa: UP007
         tag_field = choices[0].__struct_config__.tag_field
         by_tag = {choice.__struct_config__.tag: choice for choice in choices}
         for key, value in self._mapping(node, where):
             if key.value == tag_field:
-                if value.value not in by_tag:
-                    hint = near_match(str(value.value), by_tag) or f", known are {', '.join(sorted(by_tag))}"
-                    raise self.fail(value, f"unknown {tag_field} '{value.value}'{hint}")
-                return self._struct(node, by_tag[value.value], where)
+                tag = self._scalar(value, str, f"{where}.{tag_field}")
+                if tag not in by_tag:
+                    hint = near_match(tag, by_tag) or f", known are {', '.join(sorted(by_tag))}"
+                    raise self.fail(value, f"unknown {tag_field} {_shown(tag)}{hint}")
+                return self._struct(node, by_tag[tag], where)
         raise self.fail(node, f"'{where}' lacks the key '{tag_field}'")
 
     def _mapping(self, node: yaml.Node, where: str) -> list[tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
-            raise self.fail(node, f"'{where or 'the document'}' must be a mapping of keys to values")
+            raise self.fail(node, f"{_place(where)} must be a mapping of keys to values")
         return list(node.value)
 
     def _names(self, node: yaml.Node, value_type: Any, where: str) -> dict[str, Any]:
         built: dict[str, Any] = {}
         for key, value in self._mapping(node, where):
             if not NAME.fullmatch(key.value):
-                raise self.fail(key, f"'{key.value}' is no name: use a-z, 0-9 and '-', at most 64")
+                raise self.fail(key, f"{_shown(key.value)} is no name: use a-z, 0-9 and '-', at most 64")
             built[key.value] = self.build(value, value_type, f"{where}.{key.value}")
         return built
 
@@ -169,12 +233,12 @@ class _Builder:
                 continue
             if key.value not in fields:
                 known = [*fields, *([tag_field] if tag_field else [])]
-                raise self.fail(key, f"unknown key '{key.value}'{near_match(key.value, known)}")
+                raise self.fail(key, f"unknown key {_shown(key.value)}{near_match(key.value, known)}")
             name = fields[key.value].name
             values[name] = self.build(value, hints[name], f"{where}.{key.value}".lstrip("."))
         for field in fields.values():
             if field.required and field.name not in values:
-                raise self.fail(node, f"'{where or 'the document'}' lacks the key '{field.encode_name}'")
+                raise self.fail(node, f"{_place(where)} lacks the key '{field.encode_name}'")
         try:
             return type_(**values)
         except ValueError as error:
@@ -187,25 +251,53 @@ class _Builder:
         try:
             return msgspec.convert(value, type_, strict=True)
         except msgspec.ValidationError as error:
-            closed = _choices(type_)
-            hint = f": it must be one of {', '.join(closed)}{near_match(str(value), closed)}" if closed else f": {error}"
-            raise self.fail(node, f"'{where}' cannot be {str(value)[:60]!r}{hint}") from error
+            raise self.fail(
+                node, f"'{where}' cannot be {_shown(node.value)}: {_wanted(value, type_, error)}"
+            ) from error
 
-    def _plain(self, node: yaml.ScalarNode, where: str) -> Any:
+    def _plain(self, node: yaml.ScalarNode, where: str) -> str | int | float | bool | None:
+        """What stands there. Only plain decimals are numbers: YAML 1.1 would read 010 as 8 and 22:30 as 1350."""
         tag = node.tag.removeprefix("tag:yaml.org,2002:")
-        if tag not in ("str", "int", "float", "bool", "null", "timestamp"):
-            raise self.fail(node, f"'{where}' has the tag {node.tag}, which is not allowed")
+        text: str = node.value
+        if unseen := _UNSEEN.search(text):
+            raise self.fail(node, f"'{where}' holds the character #x{ord(unseen[0]):02x}, which cannot be seen")
+        if tag == "null":
+            return None
+        if tag == "bool" and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if tag in ("int", "float") and _NUMBER.fullmatch(text) and len(text) <= 40 and math.isfinite(float(text)):
+            return int(text) if tag == "int" else float(text)
         if tag in ("str", "timestamp"):
-            return node.value
-        try:
-            return yaml.SafeLoader("").construct_object(node)
-        except (ValueError, yaml.YAMLError) as error:
-            raise self.fail(node, f"'{where}' is no {tag}") from error
+            return text
+        help_ = "write true or false" if tag == "bool" else "write plain decimals"
+        raise self.fail(node, f"'{where}' cannot be {_shown(text)}: {help_}, or put text in quotes")
+
+
+def _place(where: str) -> str:
+    return f"'{where}'" if where else "the document"
+
+
+def _wanted(value: Any, type_: Any, error: msgspec.ValidationError) -> str:
+    """What would have been right, in words."""
+    said = str(error)
+    if (closed := _choices(type_)) and (said.startswith("Invalid enum value") or "number" not in closed):
+        return f"it must be {' or '.join(closed)}{near_match(str(value), closed)}"
+    if said.startswith("Expected `str`, got") and value is not None:
+        return "text that looks like something else goes in quotes"
+    described = [meta.description for meta in getattr(type_, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+    return (
+        f"it must be {described[0]}"
+        if described and described[0]
+        else said.replace("Expected", "expected").replace("`", "")
+    )
 
 
 def _choices(type_: Any) -> list[str]:
+    """The words of a closed set, and `number` where a number will do as well; empty for an open type."""
     if get_origin(type_) is Literal:
         return [str(choice) for choice in get_args(type_)]
     if isinstance(type_, type) and issubclass(type_, Enum):
         return [str(member.value) for member in type_]
+    if get_origin(type_) is Union:
+        return [word for member in get_args(type_) for word in _choices(member) or ["number"]]
     return []
