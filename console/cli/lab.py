@@ -1,0 +1,110 @@
+"""`gameday lab`: a lab to practise on, brought up, looked at and taken down."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+KIND = click.option(
+    "--kind", type=click.Choice(["embedded", "systemd"]), default="embedded", show_default=True, help="Which lab."
+)
+DIR = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The lab's folder, one lab each.  [default: in your state folder]",
+)
+
+EXIT_DOWN = 3
+_GLYPHS = {"active": "●", "failed": "✗", "inactive": "○", "activating": "↻", "deactivating": "↻"}
+
+
+def default_directory() -> Path:
+    """Where the lab lives when no folder is named."""
+    from platformdirs import user_state_path
+
+    return user_state_path("gameday") / "lab"
+
+
+@click.group()
+def lab() -> None:
+    """Three real nodes to practise on, on this machine."""
+
+
+@lab.command()
+@KIND
+@DIR
+@click.option(
+    "--lease",
+    "lease_s",
+    type=click.FloatRange(3, 60),
+    default=10.0,
+    show_default=True,
+    help="Seconds for which a node waits for a silent console before it takes a fault back.",
+)
+def up(kind: str, directory: Path | None, lease_s: float) -> None:
+    """Bring the lab up; the last line printed is the path of its inventory."""
+    _built(kind)
+    from console.errors import BadInput, GamedayError
+    from console.lab import embedded
+
+    try:
+        inventory = embedded.up(directory or default_directory(), lease_s=lease_s, progress=click.echo)
+    except GamedayError as error:
+        click.echo(f"gameday lab up: {error}", err=True)
+        sys.exit(2 if isinstance(error, BadInput) else 1)
+    except KeyboardInterrupt:
+        click.echo("interrupted; what was up has been taken down", err=True)
+        sys.exit(130)
+    click.echo(str(inventory))
+
+
+@lab.command()
+@KIND
+@DIR
+def status(kind: str, directory: Path | None) -> None:
+    """Show nodes, services and ports. Exit code 3 when the lab is down."""
+    _built(kind)
+    from console.lab import embedded
+
+    state = embedded.status(directory or default_directory())
+    if not state.up:
+        click.echo(f"○ down, no lab runs in {state.inventory.parent}")
+        sys.exit(EXIT_DOWN)
+    for node in state.nodes:
+        click.echo(f"● up {node.name}, ssh on 127.0.0.1:{node.ssh_port}")
+        for entry in node.services:
+            word = f"{_GLYPHS.get(entry.active, '?')} {entry.active} ({entry.sub})"
+            facts = [f"port {entry.port}" if entry.port else "", entry.service.label]
+            facts += [f"{entry.n_restarts} restarts"] if entry.n_restarts else []
+            click.echo(f"    {entry.service.name:24} {word:28} {', '.join(filter(None, facts))}".rstrip())
+    click.echo(str(state.inventory))
+
+
+@lab.command()
+@KIND
+@DIR
+def down(kind: str, directory: Path | None) -> None:
+    """Take the lab down, with everything that runs on it. Its logs stay in the folder."""
+    _built(kind)
+    from console.errors import GamedayError
+    from console.lab import embedded
+
+    try:
+        was_up = embedded.down(directory or default_directory())
+    except GamedayError as error:
+        click.echo(f"gameday lab down: {error}", err=True)
+        sys.exit(1)
+    click.echo("the lab is down" if was_up else "no lab was up")
+
+
+def _built(kind: str) -> None:
+    if kind == "systemd":
+        click.echo("gameday lab: the systemd lab is not built yet, use --kind embedded", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    lab()

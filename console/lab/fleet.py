@@ -1,0 +1,110 @@
+"""What runs where in the embedded lab: three nodes and their services, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SSH_USER = "gameday"
+
+
+@dataclass(frozen=True)
+class LabService:
+    """A service of the lab; `module` is its program under console/lab/services, empty where it is another one."""
+
+    name: str
+    module: str = ""
+    description: str = ""
+    criticality: str = "normal"
+    recovery: str = "automatic"
+    restart: str = "always"
+    restart_s: float = 1.0
+    health: str = ""
+    """The path that answers 200 on the service's own port; empty: it listens on none."""
+    process: str = ""
+    label: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """The unit's full name."""
+        return f"{self.name}.service"
+
+
+@dataclass(frozen=True)
+class LabNode:
+    """A node of the lab."""
+
+    name: str
+    services: tuple[LabService, ...]
+
+
+FLEET: tuple[LabNode, ...] = (
+    LabNode(
+        "redfin",
+        (
+            LabService(
+                "llm-gateway",
+                description="Gateway to the language models",
+                criticality="critical",
+                # Long enough for people to see it gone, far below the 5 s in which the restart has to be noticed.
+                restart_s=2.0,
+                health="/health",
+                process="uvicorn gateway:app",
+                environment={"GATEWAY_MODE": "ok"},
+            ),
+            LabService(
+                "vllm",
+                "stand_in",
+                "Stand-in for the language model server",
+                criticality="critical",
+                recovery="manual",
+                restart="no",
+                health="/health",
+                label="stand-in",
+            ),
+            LabService(
+                "sag-ui",
+                "stand_in",
+                "Stand-in for the operators' web pages",
+                criticality="high",
+                recovery="manual",
+                restart="no",
+                health="/health",
+                label="stand-in",
+            ),
+            LabService("it-triad", "it_triad", "Asks the gateway for its health and notes the answer"),
+            LabService("executive-jr-autonomic", "executive_jr", "Works through its queue of tasks"),
+            LabService("memory-jr-autonomic", "memory_jr", "Writes a memory to the database and reads it back"),
+            LabService("ganuda-heartbeat", "ganuda_heartbeat", "Writes a beat each second"),
+        ),
+    ),
+    LabNode(
+        "bluefin",
+        (
+            LabService(
+                "postgresql",
+                description="PostgreSQL with the federation's database",
+                criticality="critical",
+                restart="on-failure",
+            ),
+            LabService(
+                "grafana-server",
+                "stand_in",
+                "Stand-in for Grafana",
+                criticality="high",
+                health="/api/health",
+                label="stand-in",
+            ),
+        ),
+    ),
+    LabNode(
+        "greenfin", (LabService("greenfin-heartbeat", "greenfin_heartbeat", "Checks redfin's gateway each second"),)
+    ),
+)
+
+
+def port_names() -> list[str]:
+    """The names of all ports that the lab needs: `ssh.NODE` for each node, else the service's name."""
+    services = [service for node in FLEET for service in node.services]
+    listening = [service.name for service in services if service.health or service.name == "postgresql"]
+    return [*(f"ssh.{node.name}" for node in FLEET), *listening]

@@ -1,0 +1,104 @@
+"""Writes the lab's inventory: a file like any user's, so that the console need not know that a lab is a lab."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from console.lab.fleet import FLEET, SSH_USER, LabService
+from console.lab.keys import COUNCIL, OPERATOR, TPM
+from console.lab.layout import LabLayout
+from console.lab.postgres import CONSOLE_ROLE, DATABASE
+
+Mapping = dict[str, object]
+
+
+def write_inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> None:
+    """Write it in one step: once it is there, the lab is ready."""
+    new = lab.inventory.with_suffix(".new")
+    text = yaml.safe_dump(inventory(lab, ports, lease_s), sort_keys=False, width=120)
+    new.write_text(f"# Made by `gameday lab up`; gone with the lab.\n{text}")
+    new.replace(lab.inventory)
+
+
+def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
+    """The inventory's content. Paths on the console are relative to the file, paths on nodes absolute."""
+
+    def here(path: Path) -> str:
+        return str(path.relative_to(lab.root))
+
+    nodes: dict[str, Mapping] = {
+        node.name: {
+            "address": "127.0.0.1",
+            "port": ports[f"ssh.{node.name}"],
+            "user": SSH_USER,
+            "identity": here(lab.keys / "operator_ssh"),
+            "known_hosts": here(lab.known_hosts),
+            "sudo": False,
+            "run_dir": str(lab.node(node.name).run),
+            "disks": [mount_point(lab.root)],
+            "never": ["/ganuda", "/pg_data", "/sag_data"],
+            "services": {service.name: _service(service, ports) for service in node.services},
+        }
+        for node in FLEET
+    }
+    return {
+        "version": 1,
+        "name": "embedded lab",
+        "lease_s": lease_s,
+        "nodes": nodes,
+        "databases": {
+            DATABASE: {
+                "node": "bluefin",
+                "dbname": DATABASE,
+                "user": CONSOLE_ROLE,
+                "host": "127.0.0.1",
+                "port": ports["postgresql"],
+                "passfile": here(lab.passfile),
+                "service": "postgresql",
+            }
+        },
+        "thermal_memory": {"database": DATABASE, "table": "thermal_memory_archive"},
+        "approvals": {
+            "allowed_signers": here(lab.allowed_signers),
+            "inbox": here(lab.approvals),
+            "operator": OPERATOR,
+            "operator_key": here(lab.keys / "operator"),
+            "roles": {"tpm": list(TPM), "council": list(COUNCIL)},
+        },
+        "checks": {
+            "notify": {"command": ["tee", "-a", str(lab.tpm_inbox)]},
+            "backups": {"node": "bluefin", "path": str(lab.backups), "max_age_h": 24},
+            "active_work": {
+                "database": DATABASE,
+                "sql": "select count(*) from thermal_memory_archive where current_stage = 'ACTIVE'",
+                "expect": "0",
+            },
+            "council": {
+                "database": DATABASE,
+                "sql": "select count(*) from council_votes where status = 'open'",
+                "expect": "0",
+            },
+        },
+    }
+
+
+def _service(service: LabService, ports: dict[str, int]) -> Mapping:
+    health = f"http://127.0.0.1:{ports[service.name]}{service.health}" if service.health else ""
+    optional = {"process": service.process, "health": health, "label": service.label}
+    return {
+        "unit": service.unit,
+        "criticality": service.criticality,
+        "recovery": service.recovery,
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def mount_point(path: Path) -> str:
+    """The mount point of the file system that holds `path`."""
+    path = path.resolve()
+    while not os.path.ismount(path):
+        path = path.parent
+    return str(path)

@@ -1,0 +1,59 @@
+"""One node of the embedded lab, a process of its own: `python -m console.lab.node DIR NAME PORT`.
+
+It lives as long as its standard input, the daemon's lifeline, stays open, and takes everything with it when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from console.lab.layout import LAB_MARK, NODE_MARK, LabLayout
+from console.lab.processes import kill_marked
+from console.lab.ssh_server import listen
+from console.lab.supervisor import Supervisor
+
+
+def node_environment(lab: LabLayout, name: str) -> dict[str, str]:
+    """The environment of everything that runs on the node."""
+    node = lab.node(name)
+    return {
+        "PATH": f"{node.bin}:{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(node.home),
+        "PGPASSFILE": str(node.passfile),
+        "USER": "gameday",
+        "LOGNAME": "gameday",
+        "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8",
+        LAB_MARK: os.environ[LAB_MARK],
+        NODE_MARK: name,
+    }
+
+
+async def run(lab: LabLayout, name: str, port: int) -> None:
+    """Run the node until its lifeline is cut or it gets SIGTERM."""
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), over.set)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    environment = node_environment(lab, name)
+    supervisor = Supervisor(lab.node(name), environment)
+    try:
+        await supervisor.start()
+        endpoint = await listen(lab, name, port, environment)
+        os.write(sys.stdout.fileno(), b"ready\n")
+        await over.wait()
+        endpoint.close()
+    finally:
+        await supervisor.shut_down()
+        kill_marked(os.environ[LAB_MARK], name, lab.pgdata if name == "bluefin" else None)
+
+
+if __name__ == "__main__":
+    # A command that stops reading its input is its own business, not a line in the node's log for each packet.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    asyncio.run(run(LabLayout(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,127 @@
+"""A node's SSH endpoint: public keys only, real commands under /bin/sh, forwarding to the node's own loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import asyncssh
+
+from console.lab.fleet import SSH_USER
+from console.lab.layout import LabLayout
+from console.lab.processes import exit_of, signal_group
+
+HANG_UP_S = 0.5
+"""How long a command may take to end after its channel was closed, before it is killed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where commands run."""
+
+    home: Path
+    environment: dict[str, str]
+
+
+class _Login(asyncssh.SSHServer):
+    """Lets in the lab's user with the lab's key, and forwards to 127.0.0.1 only."""
+
+    def __init__(self, authorized_keys: Path) -> None:
+        self._authorized_keys = authorized_keys
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        if self._connection and username == SSH_USER:
+            self._connection.set_authorized_keys(str(self._authorized_keys))
+        return True
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return dest_host in ("127.0.0.1", "localhost")
+
+
+async def listen(lab: LabLayout, node: str, port: int, environment: dict[str, str]) -> asyncssh.SSHAcceptor:
+    """Start the endpoint of that node on 127.0.0.1."""
+    place = Place(lab.node(node).home, environment)
+    return await asyncssh.listen(
+        "127.0.0.1",
+        port,
+        server_factory=partial(_Login, lab.keys / "authorized_keys"),
+        server_host_keys=[str(lab.keys / f"host_{node}")],
+        process_factory=partial(_serve, place),
+        reuse_address=True,
+        encoding=None,
+        allow_pty=False,
+        line_editor=False,
+        agent_forwarding=False,
+        gss_host=None,
+    )
+
+
+async def _serve(place: Place, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    if process.subsystem:
+        process.stderr.write(f"no subsystem {process.subsystem} here\n".encode())
+        return process.exit(127)
+    argv = ["/bin/sh"] if process.command is None else ["/bin/sh", "-c", process.command]
+    try:
+        child = subprocess.Popen(  # noqa: ASYNC220 -- vfork and exec, a millisecond
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=place.home,
+            env=place.environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        process.stderr.write(f"{argv[0]}: {error.strerror}\n".encode())
+        return process.exit(126)
+    ended = asyncio.create_task(exit_of(child))
+    closed = asyncio.create_task(process.wait_closed())
+    try:
+        # A negative pid is the process group: a signal request reaches the whole command, as sshd's does.
+        process.set_redirect_pid(-child.pid)
+        await process.redirect(child.stdin, child.stdout, child.stderr, send_eof=False)
+        await asyncio.wait({ended, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            process.set_redirect_pid(None)
+            await _finish(process, ended.result()[0], closed)
+    finally:
+        await _hang_up(child, ended)
+        process.close()
+        await closed
+    return None
+
+
+async def _finish(process: asyncssh.SSHServerProcess[bytes], code: int, closed: asyncio.Task[None]) -> None:
+    """Pass on all that was written, then the exit status. Who still holds the pipes open is waited for, as by sshd."""
+    drained = asyncio.create_task(_drain(process))
+    await asyncio.wait({drained, closed}, return_when=asyncio.FIRST_COMPLETED)
+    drained.cancel()
+    with contextlib.suppress(OSError):
+        if code < 0:
+            process.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
+        else:
+            process.exit(code)
+
+
+async def _drain(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        await process.stdout.drain()
+        await process.stderr.drain()
+
+
+async def _hang_up(child: subprocess.Popen[bytes], ended: asyncio.Task[tuple[int, float]]) -> None:
+    """End what is left of the command's process group; what called setsid is in none of ours and lives on."""
+    signal_group(child.pid, signal.SIGHUP)
+    await asyncio.wait({ended}, timeout=HANG_UP_S)
+    signal_group(child.pid, signal.SIGKILL)
+    await ended
