@@ -248,7 +248,7 @@ class Experiment:
                 said = ended.output.strip() or proof.evidence
                 proof = Proof(Status.FAIL, f"inject ended with {ended.exit_status}: {said}")
                 waited_s = float("inf")
-            limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s
+            limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s(action.target)
             if proof.status is Status.PASS or waited_s > limit_s:
                 await self.recorder.emit(
                     ev.EffectJudged(at_s=self._now_s, node=action.node, status=proof.status, evidence=proof.evidence)

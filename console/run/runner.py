@@ -13,7 +13,7 @@ from console.fleet import Fleet, sample_values
 from console.nodes.guard import guard_for
 from console.nodes.sampler import ServiceSample
 from console.plan.approval import Approval
-from console.plan.plan import Plan
+from console.plan.plan import Plan, save
 from console.record import runs
 from console.record.journal import Journal
 from console.record.outbox import Outbox
@@ -40,7 +40,8 @@ class Runner:
         """
         self.plan = plan
         self.fleet = fleet
-        self.folder: Path = runs.claim(plan)
+        self.folder: Path = runs.claim(plan.run)
+        save(plan, self.folder / runs.PLAN)
         self.recorder = Recorder(Journal.create(self.folder), clock)
         self.preparation = Preparation(plan, fleet, self.recorder, approvals)
         self.experiment = Experiment(plan, fleet, self.recorder, self.preparation.approvals_hold)
@@ -81,6 +82,7 @@ class Runner:
             inbox.cancel()
             samples.cancel()
             await self.recorder.close()
+            runs.let_go(self.folder)
 
     async def _close(self) -> None:
         await self._enter(Phase.POST_TEST)
