@@ -12,6 +12,7 @@ import yaml
 
 from console.errors import BadInput, near_match
 from console.plan import strict
+from console.plan.probe import Url
 from console.terms import Risk
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -22,7 +23,6 @@ MaybeWord = Annotated[
 ]
 Absolute = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^/[^\n]*$", description="an absolute path")]
 """A relative path on a node would protect or show nothing."""
-Url = Annotated[str, msgspec.Meta(pattern=r"^(https?://\S+)?$", description="an http or https URL")]
 
 TableName = Annotated[
     str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", description="a table's plain name")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shlex
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -14,10 +15,10 @@ import msgspec
 from console.errors import BadInput, Refused, near_match
 from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
-from console.plan.inventory import Inventory, Node, Policy
+from console.plan import strict
+from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe, SqlProbe
 from console.plan.scenario import Action, Scenario
-from console.plan.strict import NAME
 from console.terms import Risk
 
 RUN_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -105,38 +106,36 @@ def load(file: Path) -> Plan:
         BadInput: not a plan.
     """
     try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", file=file) from error
-    try:
-        plan = msgspec.json.decode(text, type=Plan)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        plan = msgspec.json.decode(strict.read(file), type=Plan)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"not a plan: {error}", file=file, line=1) from error
-    if not NAME.fullmatch(plan.run):
+    if not strict.NAME.fullmatch(plan.run):
         raise BadInput(f"the run id {plan.run[:40]!r} is no id", file=file, line=1)
     return plan
 
 
-def resolve(scenario: Scenario, inventory: Inventory, *, operator: str, run: str, created: datetime) -> Plan:
-    """Resolve every name of the scenario against the inventory.
+def resolve(
+    scenario: Scenario, inventory: Inventory, *, operator: str, run: str, created: datetime, file: Path | None = None
+) -> Plan:
+    """Resolve every name of the scenario against the inventory; with its `file`, errors name the line.
 
     Raises:
         BadInput: a name that the inventory lacks.
         Refused: a guard rail of a fault.
     """
-    resolver = _Resolver(scenario, inventory, run)
+    resolver = _Resolver(scenario, inventory, run, file)
     resolved = msgspec.structs.replace(
         scenario,
         steady_state=tuple(
-            msgspec.structs.replace(item, probe=resolver.probe(item.probe, f"steady state '{item.id}'"))
-            for item in scenario.steady_state
+            msgspec.structs.replace(item, probe=resolver.probe(item.probe, "steady_state", index, "probe"))
+            for index, item in enumerate(scenario.steady_state)
         ),
         expectations=tuple(
-            msgspec.structs.replace(item, probe=resolver.probe(item.probe, f"expectation '{item.id}'"))
-            for item in scenario.expectations
+            msgspec.structs.replace(item, probe=resolver.probe(item.probe, "expectations", index, "probe"))
+            for index, item in enumerate(scenario.expectations)
         ),
     )
-    actions = tuple(resolver.action(action) for action in scenario.method)
+    actions = tuple(resolver.action(action, "method", index) for index, action in enumerate(scenario.method))
     return Plan(
         version=1,
         run=run,
@@ -152,75 +151,85 @@ def resolve(scenario: Scenario, inventory: Inventory, *, operator: str, run: str
 
 
 class _Resolver:
-    """Looks names up, and remembers which nodes and units the plan comes to touch or measure."""
+    """Looks names up, and remembers which nodes and units the plan comes to touch or measure.
 
-    def __init__(self, scenario: Scenario, inventory: Inventory, run: str) -> None:
+    `at` is always the path of keys to the place in the scenario that is being resolved.
+    """
+
+    def __init__(self, scenario: Scenario, inventory: Inventory, run: str, file: Path | None) -> None:
         self.scenario = scenario
         self.inventory = inventory
         self.run = run
+        self.file = file
         self.units: dict[str, dict[str, str]] = {}
 
-    def node(self, name: str, where: str) -> Node:
+    def node(self, name: str, *at: str | int) -> Node:
         if name not in self.inventory.nodes:
-            raise self._unknown("node", name, self.inventory.nodes, where)
+            raise self._unknown("node", name, self.inventory.nodes, *at)
         self.units.setdefault(name, {})
         return self.inventory.nodes[name]
 
-    def unit(self, node: str, service: str, where: str) -> str:
-        services = self.node(node, where).services
-        if service not in services:
-            raise self._unknown(f"service of {node}", service, services, where)
-        self.units[node][service] = services[service].unit
-        return services[service].unit
+    def service(self, node: str, name: str, *at: str | int) -> Service:
+        services = self.inventory.nodes[node].services
+        if name not in services:
+            raise self._unknown(f"service of {node}", name, services, *at)
+        self.units[node][name] = services[name].unit
+        return services[name]
 
-    def database(self, name: str, where: str) -> DatabaseTarget:
+    def database(self, name: str, *at: str | int) -> DatabaseTarget:
         if name not in self.inventory.databases:
-            raise self._unknown("database", name, self.inventory.databases, where)
+            raise self._unknown("database", name, self.inventory.databases, *at)
         database = self.inventory.databases[name]
-        self.node(database.node, where)
+        self.node(database.node, *at)
         return DatabaseTarget(host=database.host, port=database.port, dbname=database.dbname, user=database.user)
 
-    def _unknown(self, kind: str, name: str, known: object, where: str) -> BadInput:
-        hint = near_match(name, list(known))  # type: ignore[call-overload]
-        return BadInput(f"scenario '{self.scenario.name}', {where}: no {kind} is named '{name}' in the inventory{hint}")
+    def _unknown(self, kind: str, name: str, known: Iterable[str], *at: str | int) -> BadInput:
+        return self._bad(f"no {kind} is named {name[:60]!r} in the inventory{near_match(name, known)}", *at)
 
-    def probe(self, probe: AnyProbe, where: str) -> AnyProbe:
+    def _bad(self, what: str, *at: str | int) -> BadInput:
+        if self.file is None:
+            return BadInput(f"scenario '{self.scenario.name}', {at[0]}: {what}")
+        return BadInput(what, file=self.file, line=strict.line_of(strict.compose(self.file), *at))
+
+    def probe(self, probe: AnyProbe, *at: str | int) -> AnyProbe:
         if isinstance(probe, HttpProbe):
+            self.node(probe.node, *at, "node")
             url = probe.url
             if probe.service:
-                self.unit(probe.node, probe.service, where)
-                url = url or self.inventory.nodes[probe.node].services[probe.service].health
-            self.node(probe.node, where)
+                service = self.service(probe.node, probe.service, *at, "service")
+                url = url or service.health
             if not url:
-                raise BadInput(f"scenario '{self.scenario.name}', {where}: service '{probe.service}' has no health URL in the inventory")
+                raise self._bad("neither 'url' nor a service with a health URL in the inventory is named", *at)
             return msgspec.structs.replace(probe, url=url)
         if isinstance(probe, ServiceProbe):
-            return msgspec.structs.replace(probe, unit=self.unit(probe.node, probe.service, where))
+            self.node(probe.node, *at, "node")
+            return msgspec.structs.replace(probe, unit=self.service(probe.node, probe.service, *at, "service").unit)
         if isinstance(probe, (SqlProbe, ConnectionsProbe)):
-            self.database(probe.database, where)
+            self.database(probe.database, *at, "database")
         elif isinstance(probe, CommandProbe):
-            self.node(probe.node, where)
+            self.node(probe.node, *at, "node")
         return probe
 
-    def action(self, action: Action) -> PlannedAction:
-        where = f"method on '{action.node}'"
-        node = self.node(action.node, where)
+    def action(self, action: Action, *at: str | int) -> PlannedAction:
+        node = self.node(action.node, *at, "node")
         fault = action.fault
-        names = action.services or ((action.service,) if action.service else ())
-        units = tuple(self.unit(action.node, name, where) for name in names)
+        services = [self.service(action.node, name, *at, "services", i) for i, name in enumerate(action.services)]
+        if action.service and not services:
+            services = [self.service(action.node, action.service, *at, "service")]
+        units = tuple(service.unit for service in services)
         if fault.needs_units and not units:
-            raise BadInput(f"scenario '{self.scenario.name}', {where}: {fault.kind} needs 'service' or 'services'")
-        process = node.services[names[0]].process if names else ""
+            raise self._bad(f"{fault.kind} needs 'service' or 'services'", *at)
+        process = services[0].process if services else ""
         if fault.needs_process and not process:
-            raise BadInput(f"scenario '{self.scenario.name}', {where}: service '{names[0]}' has no 'process' in the inventory")
+            raise self._bad(f"{fault.kind} needs a service that has a 'process' in the inventory", *at)
         if fault.needs_database and not action.database:
-            raise BadInput(f"scenario '{self.scenario.name}', {where}: {fault.kind} needs 'database'")
+            raise self._bad(f"{fault.kind} needs 'database'", *at)
         target = Target(
             node=action.node,
             run=self.run,
             units=units,
             process=process,
-            database=self.database(action.database, where) if action.database else None,
+            database=self.database(action.database, *at, "database") if action.database else None,
             never=node.never,
         )
         return PlannedAction(
@@ -268,7 +277,7 @@ def render(plan: Plan) -> str:
         lines += ["", "no fault: an observation"]
     lines += ["", "expected:"]
     lines += [f"  {e.id}: {e.title} (within {e.within_s:g} s of the {e.after})" for e in plan.scenario.expectations]
-    return "\n".join(lines)
+    return strict.visible("\n".join(lines))
 
 
 def hand_command(*words: str) -> str:

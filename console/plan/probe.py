@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Union
 
 import msgspec
 
+Url = Annotated[str, msgspec.Meta(pattern=r"^(https?://\S+)?$", description="an http or https URL")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
@@ -18,7 +19,7 @@ class HttpProbe(Probe, frozen=True, tag="http"):
 
     node: str
     service: str = ""
-    url: str = ""
+    url: Url = ""
     """Empty: the service's `health` of the inventory; filled in by the plan."""
     status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 200
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0

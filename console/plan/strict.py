@@ -115,6 +115,15 @@ def line_of(root: yaml.Node, *path: str | int) -> int:
     return line
 
 
+def visible(text: str) -> str:
+    r"""With everything escaped that a terminal would act on, or that would be read otherwise than it is run.
+
+    >>> visible("ls\x1b[8m; rm")
+    'ls\\x1b[8m; rm'
+    """
+    return _UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def _line(mark: Any) -> int:
     return 1 if mark is None else int(mark.line) + 1
 
