@@ -59,6 +59,15 @@ def runs_home() -> Path:
     return private_folder(private_folder(state_home()) / "runs")
 
 
+def outbox_home() -> Path:
+    """The folder of the write-ups that wait for the database, made where it is not there yet.
+
+    Raises:
+        BadInput: it cannot be made.
+    """
+    return private_folder(private_folder(state_home()) / "outbox")
+
+
 def claim(run: str) -> Path:
     """Make the run's folder and hold it as alive until this process ends or `let_go` is called.
 

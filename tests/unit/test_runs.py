@@ -22,9 +22,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def started(run: str, at_s: float = 100.0) -> RunStarted:
     return RunStarted(
-        at_s=at_s, run=run, scenario="llm-gateway-kill", title="Kill the gateway", risk="low", digest="d",
-        operator="ana", inventory="lab", nodes=("redfin",), targets=("redfin",), lease_s=3.0, fault="process-signal TERM",
-    )  # fmt: skip
+        at_s=at_s,
+        run=run,
+        scenario="llm-gateway-kill",
+        title="Kill the gateway",
+        risk="low",
+        digest="d",
+        operator="ana",
+        inventory="lab",
+        nodes=("redfin",),
+        targets=("redfin",),
+        lease_s=3.0,
+        fault="process-signal TERM",
+    )
 
 
 CONCLUDED = Concluded(at_s=150.0, outcome=Outcome.FAILED, reason=Reason.EXPECTATION, sentence="never came back")
