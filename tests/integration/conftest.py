@@ -1,0 +1,16 @@
+"""One embedded lab for all integration tests of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import Lab, lab_in
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A running lab with a lease of 3 s."""
+    with lab_in(tmp_path_factory.mktemp("lab")) as running:
+        yield running

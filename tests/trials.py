@@ -1,0 +1,174 @@
+"""One trial: do something rude to the console in a given phase of a run, then see that nothing of ours is left."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+
+from tests.lab import Lab
+
+LEASE_S = 3.0
+GRACE_S = 1.0
+"""Everything of ours is gone this long after the lease, in seconds (issue 2, acceptance 6)."""
+SCENARIOS: dict[str, tuple[str, ...]] = {
+    "llm-gateway-kill": (),
+    "pg-connection-exhaustion": ("--set", "hold_s=5"),
+}
+PHASES = (
+    "checklist", "arm", "baseline", "inject", "prove effect", "observe", "revert", "prove reverted", "recovery",
+    "release", "post-test", "write-up",
+)  # fmt: skip
+ACTIONS = ("kill", "stop", "hangup", "two-interrupts")
+
+
+@dataclass
+class Console:
+    """A headless run as a child process, whose phases are read as they come."""
+
+    process: subprocess.Popen[str]
+    run: str = ""
+    outcome: str = ""
+    phases: list[str] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    lines: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Follow its JSON lines until it ends."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said = json.loads(line)
+            with self.changed:
+                self.lines.append(line)
+                self.run = self.run or said.get("run", "")
+                if said.get("event") == "phase":
+                    self.phases.append(said["phase"])
+                self.outcome = said.get("outcome", self.outcome)
+                self.changed.notify_all()
+        with self.changed:
+            self.phases.append("ended")
+            self.changed.notify_all()
+
+    def reaches(self, phase: str, limit_s: float) -> bool:
+        """Whether it enters that phase in time."""
+        with self.changed:
+            return self.changed.wait_for(lambda: phase in self.phases or "ended" in self.phases, limit_s) and phase in self.phases
+
+
+def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[str]:
+    """Run the scenario, be rude in that phase, and return what is wrong afterwards; nothing is: an empty list.
+
+    The moment inside the phase is drawn from the seed, within half a second.
+    """
+    delay_s = random.Random(f"{scenario}/{phase}/{action}/{seed}").uniform(0.0, 0.5)
+    console = _begin(lab, scenario)
+    reader = threading.Thread(target=console.read, daemon=True)
+    reader.start()
+    try:
+        if not console.reaches(phase, 60.0):
+            return [f"phase '{phase}' was never reached: {console.lines[-5:]} {_stderr(console)}"]
+        time.sleep(delay_s)
+        problems = _be_rude(lab, console, action)
+        return problems + _aftermath(lab, console, action)
+    finally:
+        if console.process.poll() is None:
+            console.process.kill()
+        console.process.wait()
+        reader.join(10.0)
+        lab.wait_until(lambda: _gateway_up(lab), 20.0)
+
+
+def _stderr(console: Console) -> str:
+    if console.process.poll() is None or console.process.stderr is None:
+        return ""
+    return console.process.stderr.read()[-2000:]
+
+
+def _begin(lab: Lab, scenario: str) -> Console:
+    settings = SCENARIOS[scenario]
+    if scenario == "llm-gateway-kill":
+        return Console(lab.start("run", scenario, *settings, "--attest", "all", "--json"))
+    plan, approval = approved_plan(lab, scenario, *settings)
+    return Console(lab.start("run", plan, "--approval", approval, "--attest", "all", "--json"))
+
+
+def approved_plan(lab: Lab, scenario: str, *settings: str) -> tuple[str, str]:
+    """A plan file and the TPM's approval of it."""
+    name = f"{scenario}-{time.monotonic_ns()}"
+    plan, approval = lab.root / f"{name}.json", lab.root / f"{name}.approval"
+    made = lab.gameday("plan", scenario, *settings, "-o", str(plan))
+    assert made.code == 0, str(made)
+    key = lab.dir / "keys" / "tpm"
+    signed = lab.gameday("approve", str(plan), "--as", "tpm@lab", "--key", str(key), "--yes", "-o", str(approval))
+    assert signed.code == 0, str(signed)
+    return str(plan), str(approval)
+
+
+def _be_rude(lab: Lab, console: Console, action: str) -> list[str]:
+    """Do it, and wait until nothing of ours may be left any more."""
+    process = console.process
+    if action == "kill":
+        process.kill()
+        return _gone_in_time(lab, console)
+    if action == "stop":
+        process.send_signal(signal.SIGSTOP)
+        problems = _gone_in_time(lab, console) if process.poll() is None else []
+        process.send_signal(signal.SIGCONT)
+        return problems + _ends(console)
+    numbers = [signal.SIGHUP] if action == "hangup" else [signal.SIGINT, signal.SIGINT]
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.1)
+    return _ends(console) + _gone_in_time(lab, console)
+
+
+def _ends(console: Console) -> list[str]:
+    try:
+        console.process.wait(45.0)
+    except subprocess.TimeoutExpired:
+        return ["the console did not end in 45 s"]
+    return []
+
+
+def _gone_in_time(lab: Lab, console: Console) -> list[str]:
+    """No process and no connection of ours within the lease and a second."""
+    if lab.wait_until(lambda: not lab.marked(console.run) and not _connections(lab), LEASE_S + GRACE_S):
+        return []
+    return [f"still there {LEASE_S + GRACE_S:g} s later: {lab.marked(console.run)} {_connections(lab)}"]
+
+
+def _connections(lab: Lab) -> str:
+    """Backends that a fault of ours holds. An ordinary role may be turned away while it does: that counts as held."""
+    try:
+        return lab.psql("select pid, application_name from pg_stat_activity where application_name like 'gameday-fault%'")
+    except AssertionError as error:
+        return str(error)
+
+
+def _gateway_up(lab: Lab) -> bool:
+    return lab.show("redfin", "llm-gateway", "ActiveState") == "active"
+
+
+def _aftermath(lab: Lab, console: Console, action: str) -> list[str]:
+    """Sweep, run list and journal tell the same story."""
+    problems: list[str] = []
+    swept = lab.gameday("sweep")
+    if swept.code != 0 or swept.out.count("clean") != 3:
+        problems.append(f"sweep: {swept}")
+    listed = lab.gameday("runs", "list", "--json")
+    mine = [item for item in json.loads(listed.out) if item["run"] == console.run]
+    if console.run and not mine:
+        problems.append(f"run {console.run} is not listed: {listed}")
+    ended = "done" in console.phases or console.outcome
+    if action == "kill" and mine and not ended and mine[0]["reason"] != "interrupted":
+        problems.append(f"a killed run is listed as {mine[0]}")
+    shown = lab.gameday("runs", "show", console.run) if console.run else None
+    if shown and shown.code != 0:
+        problems.append(f"its journal does not read: {shown}")
+    if not lab.wait_until(lambda: _gateway_up(lab), 20.0):
+        problems.append("the gateway is down")
+    return problems
