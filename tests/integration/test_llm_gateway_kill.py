@@ -1,0 +1,92 @@
+"""A1 for real: what recovers is passed, and what does not is never called passed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab
+from tests.truth import compare
+
+A1 = "llm-gateway-kill"
+
+
+@pytest.mark.parametrize("signal", ["TERM", "KILL"])
+def test_a_gateway_that_comes_back_is_passed_with_a_true_recovery_time(lab: Lab, signal: str) -> None:
+    compared = compare(lab, "--set", f"signal={signal}")
+    assert compared.holds, str(compared)
+
+
+def test_a_passed_run_says_all_that_the_result_object_promises(lab: Lab) -> None:
+    done = lab.run(A1)
+    assert done.code == 0, str(done)
+    result = done.result
+    assert (result["outcome"], result["effect_proven"], result["revert_proven"]) == ("passed", True, True)
+    assert result["thermal"]["delivered"] is True
+    assert {item["outcome"] for item in result["expectations"]} == {"pass"}
+    row = lab.psql(f"select current_stage, temperature_score, sacred_pattern from thermal_memory_archive where memory_hash = '{result['thermal']['hash']}'")
+    assert row == "FRESH|85|f"
+
+
+def test_a_gateway_that_nothing_restarts_is_failed_and_restored_by_the_console(lab: Lab) -> None:
+    with lab.unit("redfin", "llm-gateway.service", Restart="no"):
+        done = lab.run(A1)
+        assert (done.code, done.result["outcome"], done.result["reason"]) == (1, "failed", "expectation"), str(done)
+        assert lab.show("redfin", "llm-gateway", "ActiveState") == "active"
+    restored = [event for event in done.events if event["event"] == "restored"]
+    assert [(event["service"], event["status"]) for event in restored] == [("llm-gateway", "pass")]
+    content = lab.psql(f"select original_content from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'")
+    assert "restored by the console" in content
+
+
+def test_a_pattern_that_matches_nothing_is_fault_not_proven(lab: Lab) -> None:
+    inventory = lab.dir / "other-pattern.yaml"
+    inventory.write_text(lab.inventory_file.read_text().replace("uvicorn gateway:app", "uvicorn nothing:app"))
+    done = lab.run(A1, "--inventory", str(inventory))
+    assert (done.code, done.result["outcome"], done.result["reason"]) == (1, "failed", "fault-not-proven"), str(done)
+
+
+def test_a_gateway_that_is_down_before_the_start_is_not_run(lab: Lab) -> None:
+    lab.ssh("redfin", "systemctl stop llm-gateway")
+    try:
+        done = lab.run(A1)
+    finally:
+        lab.ssh("redfin", "systemctl start llm-gateway")
+    assert (done.code, done.result["outcome"], done.result["reason"]) == (3, "not-run", "baseline"), str(done)
+    assert not [event for event in done.events if event["event"] in ("injecting", "injected")]
+
+
+@pytest.mark.parametrize("mode", ["unhealthy", "flapping"])
+def test_a_gateway_that_restarts_but_does_not_stay_well_is_failed(lab: Lab, mode: str) -> None:
+    with lab.unit("redfin", "llm-gateway.service", Environment=f"GATEWAY_MODE={mode}"):
+        done = lab.run(A1)
+    assert (done.code, done.result["outcome"], done.result["reason"]) == (1, "failed", "expectation"), str(done)
+
+
+def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> None:
+    lab.ssh("bluefin", "systemctl stop postgresql")
+    try:
+        done = lab.run(A1, "--override", "no-active-work=database is down", "--override", "no-council-vote=database is down",
+                       "--override", "baseline-documented=database is down")  # fmt: skip
+        assert done.result["thermal"]["delivered"] is False, str(done)
+        refused = lab.gameday("outbox", "flush")
+        assert refused.code != 0, str(refused)
+    finally:
+        lab.ssh("bluefin", "systemctl start postgresql")
+    killed = lab.start("outbox", "flush")
+    killed.kill()
+    killed.communicate()
+    assert lab.gameday("outbox", "flush").code == 0
+    assert lab.gameday("outbox", "flush").code == 0
+    rows = lab.psql(f"select count(*) from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'")
+    assert rows == "1"
+
+
+def test_a_plan_runs_at_most_once(lab: Lab, tmp_path: Path) -> None:
+    plan = str(tmp_path / "plan.json")
+    assert lab.gameday("plan", A1, "-o", plan).code == 0
+    assert lab.run(plan).code == 0
+    again = lab.run(plan)
+    assert again.code == 3
+    assert "at most once" in again.err
