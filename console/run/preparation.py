@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-import msgspec
-
 from console import events as ev
-from console.errors import NodeUnreachable, Refused
+from console.errors import Refused
 from console.fleet import Fleet
 from console.plan import approval as signatures
-from console.plan.plan import Plan, check_against
+from console.plan.plan import Plan
 from console.run.checklist import PreTest
+from console.run.rails import Blocker, guard_rails
 from console.run.recorder import Recorder
 from console.terms import Phase, Reason, Risk, Status
 
 INBOX_EVERY_S = 1.0
-
-
-class Blocker(msgspec.Struct, frozen=True):
-    """One reason why nothing is launched, and what to do about it."""
-
-    what: str
-    fix: str
-    reason: Reason
-    item: str = ""
-    """The checklist item that a recheck asks again; empty: the whole is looked at again."""
 
 
 class Preparation:
@@ -161,44 +149,7 @@ class Preparation:
 
     async def look_at_rails(self) -> None:
         """Find every guard rail that stands in the way: nodes, leftovers, missing programs, production marks."""
-        rails: list[Blocker] = []
-        try:
-            check_against(self.plan, self.fleet.inventory)
-        except Refused as error:
-            rails.append(Blocker(str(error), "make a new plan with the inventory as it is now", Reason.REFUSED))
-        else:
-            for found in await asyncio.gather(*(self._node_rails(node.name) for node in self.plan.nodes)):
-                rails += found
-        self._rails = rails
-
-    async def _node_rails(self, name: str) -> list[Blocker]:
-        node = self.fleet.node(name)
-        try:
-            traces = await self.fleet.look_for_traces(name)
-            if traces is None:
-                raise NodeUnreachable(f"{name} cannot be asked: {node.why or 'no answer'}")
-            rails = []
-            for trace in traces:
-                if trace.state == "held":
-                    what = f"{name} is held by run {trace.run}, operator {trace.operator}, lease {trace.lease_left_s or 0:.0f} s"
-                    rails.append(Blocker(what, "wait until that run has ended", Reason.BUSY))
-                else:
-                    what = f"{name} holds leftovers of run {trace.run}: {trace.detail}"
-                    rails.append(Blocker(what, "run `gameday sweep --revert`", Reason.LEFTOVERS))
-            return rails + await self._missing_programs(name)
-        except NodeUnreachable as error:
-            return [Blocker(str(error), "bring the node or the link back, then check again", Reason.REFUSED)]
-
-    async def _missing_programs(self, name: str) -> list[Blocker]:
-        needs = sorted({need for action in self.plan.actions if action.node == name for need in action.fault.needs})
-        if not needs:
-            return []
-        words = " ".join(shlex.quote(need) for need in needs)
-        done = await self.fleet.node(name).run(f'for p in {words}; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done')
-        return [
-            Blocker(f"{name} lacks the program '{program}'", f"install {program} on {name}", Reason.REFUSED)
-            for program in done.stdout.split()
-        ]
+        self._rails = await guard_rails(self.plan, self.fleet)
 
     def blockers(self) -> list[Blocker]:
         """Every reason against a launch now, all at once."""

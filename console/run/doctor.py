@@ -1,0 +1,99 @@
+"""What a game day would trip over, found before anyone ticks a checklist. Touches nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from console.errors import GamedayError
+from console.fleet import Fleet
+from console.plan.plan import Plan
+from console.run.rails import node_rails
+from console.terms import Status
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """One thing that was looked at, and what to do where it is not well."""
+
+    status: Status
+    where: str
+    what: str
+    fix: str = ""
+
+
+async def examine(fleet: Fleet, plans: dict[str, Plan]) -> AsyncIterator[Complaint]:
+    """Look at nodes, services, databases, keys, and at what each plan (scenario -> plan) would need."""
+    for found in asyncio.as_completed([_node(name, fleet) for name in fleet.nodes]):
+        for complaint in await found:
+            yield complaint
+    for name in fleet.databases:
+        yield await _database(name, fleet)
+    yield _keys(fleet)
+    for scenario, plan in plans.items():
+        for complaint in await _experiment(scenario, plan, fleet):
+            yield complaint
+
+
+async def _node(name: str, fleet: Fleet) -> list[Complaint]:
+    """Link, the guard's folder, and whether each unit of the inventory is known there."""
+    node = fleet.node(name)
+    run_dir = shlex.quote(node.spec.run_dir)
+    try:
+        await node.connect()
+        room = await node.run(f"mkdir -p {run_dir} && df -kP {run_dir} | tail -n 1", sudo=True)
+        fields = room.stdout.split()
+        found = [Complaint(Status.PASS, name, "answers over SSH")]
+        if room.exit_status != 0 or len(fields) < 4 or int(fields[3]) < 1024:
+            found.append(Complaint(Status.FAIL, name, f"{node.spec.run_dir} cannot hold a guard: {room.stderr.strip() or 'less than 1 MB free'}", "free it, or name another run_dir"))
+        for service, spec in node.spec.services.items():
+            shown = await node.run(f"systemctl show {shlex.quote(spec.unit)} -p LoadState -p ActiveState")
+            if "LoadState=loaded" not in shown.stdout:
+                found.append(Complaint(Status.FAIL, f"{name}/{service}", f"there is no unit {spec.unit}", "correct the inventory"))
+            elif "ActiveState=active" not in shown.stdout:
+                found.append(Complaint(Status.FAIL, f"{name}/{service}", f"{spec.unit} is not active", "start it before the game day"))
+        return found
+    except GamedayError as error:
+        return [Complaint(Status.FAIL, name, str(error), "check address, key and known_hosts")]
+
+
+async def _database(name: str, fleet: Fleet) -> Complaint:
+    try:
+        now, most, ordinary = await fleet.database(name).connections()
+    except GamedayError as error:
+        return Complaint(Status.FAIL, name, str(error), "check the database, its role and the passfile")
+    return Complaint(Status.PASS, name, f"answers: {now} of {most} connections, {ordinary} for an ordinary role")
+
+
+def _keys(fleet: Fleet) -> Complaint:
+    approvals = fleet.inventory.approvals
+    if not approvals.allowed_signers:
+        return Complaint(Status.UNKNOWN, "approvals", "no allowed_signers: only low risk can be launched", "name one in the inventory")
+    if not Path(approvals.allowed_signers).is_file():
+        return Complaint(Status.FAIL, "approvals", f"{approvals.allowed_signers} is not there", "correct the inventory")
+    return Complaint(Status.PASS, "approvals", f"{sum(map(len, approvals.roles.values()))} principals in {len(approvals.roles)} roles")
+
+
+async def _experiment(scenario: str, plan: Plan, fleet: Fleet) -> list[Complaint]:
+    """Guard rails of the plan's nodes, and what each fault's preflight says of the target."""
+    found: list[Complaint] = []
+    for planned in plan.nodes:
+        for rail in await node_rails(plan, planned.name, fleet):
+            found.append(Complaint(Status.FAIL, scenario, rail.what, rail.fix))
+    for action in plan.actions if not found else ():
+        if not action.scripts.preflight:
+            continue
+        try:
+            done = await fleet.node(action.node).run("sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True)
+        except GamedayError as error:
+            found.append(Complaint(Status.UNKNOWN, scenario, str(error)))
+            continue
+        said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        found += [Complaint(Status.UNKNOWN, scenario, line) for line in said if line.startswith("warning:")]
+        if done.exit_status != 0:
+            why = "; ".join(line for line in said if not line.startswith("warning:")) or done.stderr.strip()
+            found.append(Complaint(Status.FAIL, scenario, why or "its preflight failed without a word"))
+    return found or [Complaint(Status.PASS, scenario, "can be run here")]
