@@ -44,12 +44,19 @@ class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effect  exit 0: the fault acts now; 1: it does not, the reason on stdout; else unknown.
     revert  idempotent; works on a full disk, without network and after a partial inject.
     clean   exit 0: no trace of any fault of this kind on the node; 1: traces, listed on stdout; else unknown.
+
+    Two lines have a meaning to the console: `restored: UNIT` on revert's stdout (it had to start UNIT, which had not
+    come back by itself) and `warning: …` on preflight's. effect may exit 3 while inject is still under way, with how
+    far it is on stdout.
     """
 
     inject: str
     effect: str
     revert: str
     clean: str
+    preflight: str = ""
+    """Asked at the baseline, changes nothing, needs no GAMEDAY_DIR: exit 0: the fault can be made and will mean
+    something; 1: refused, the reason on stdout; else unknown. Empty: nothing to ask."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -87,6 +94,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     def lasts_s(self) -> float:
         """For how long the fault is held before it is reverted, in seconds; 0 for a blow."""
         return 0.0
+
+    def inject_limit_s(self, target: Target) -> float:
+        """The longest that `inject` may run on that target, in seconds, on a loaded node."""
+        return 10.0
 
     def blast_radius(self, target: Target) -> str:
         """One sentence for the operator: what can be hurt by this fault on that node."""

@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import shlex
+from typing import ClassVar, Literal
 
-import msgspec
-
+from console.faults import shell
 from console.faults.base import Fault, Scripts, Target
 from console.terms import Risk
+
+_FIND = """\
+main=$(systemctl show -p MainPID --value "$unit")
+[ "${main:-0}" -gt 1 ] || { echo "$unit has no main process: nothing was signalled"; exit 1; }
+group=$(systemctl show -p ControlGroup --value "$unit")
+in_group() { case $group in /?*) cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" ;; esac; }
+# The unit's processes: its cgroup, its main process and all below that; never this script or what started it.
+members=$({ in_group 2>/dev/null || :; echo; ps -A -o pid= -o ppid=; } | awk -v main="$main" -v me=$$ '
+  NF == 1 { member[$1] }
+  NF == 2 { parent[$1] = $2 }
+  END {
+    for (p = me; p in parent; p = parent[p]) own[p]
+    for (pid in parent) { for (p = pid; p in parent && p != main; ) p = parent[p]; if (p == main) member[pid] }
+    for (pid in member) if (pid > 1 && !(pid in own)) print pid
+  }')
+"""
+
+_STRIKE = """\
+args() { if [ -d /proc/self ]; then tr '\\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o args= -p "$1"; fi; }
+for pid in $members; do
+  case $(args "$pid" 2>/dev/null || :) in *"$pattern"*) echo "$pid $(alive "$pid")" ;; esac
+done >victims
+[ -s victims ] || { echo "no process of $unit has '$pattern' in its command line: nothing was signalled"; exit 1; }
+state=$(systemctl show -p ActiveState --value "$unit")
+[ "$state" != active ] || echo "$unit" >was-active
+"""
+
+_EFFECT = """\
+[ -s victims ] || { echo 'no process was signalled'; exit 1; }
+now=$(systemctl show -p MainPID --value "$unit") || now=
+case $now in '' | 0) now='none yet' ;; esac
+while read -r pid start; do
+  [ "$(alive "$pid")" != "$start" ] || { echo "pid $pid is still there"; exit 1; }
+  echo "pid $pid is gone (now $now)"
+done <victims
+"""
+
+_COVERED = """\
+restart=$(get Restart)
+case $signal:$restart in TERM:always | TERM:on-success | KILL:always | KILL:on-failure | KILL:on-abnormal | KILL:on-abort) ;;
+*) echo "warning: $unit has Restart=${restart:-no}, which does not cover SIG$signal: it may stay down" ;; esac
+"""
 
 
 class ProcessSignal(Fault, frozen=True, tag="process-signal"):
@@ -15,14 +57,41 @@ class ProcessSignal(Fault, frozen=True, tag="process-signal"):
 
     risk_floor: ClassVar[Risk] = Risk.LOW
     sustained: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ("systemctl", "kill",)
+    needs: ClassVar[tuple[str, ...]] = ("systemctl", "ps", "awk")
     needs_units: ClassVar[bool] = True
     needs_process: ClassVar[bool] = True
 
     signal: Literal["TERM", "KILL"] = "TERM"
 
+    @property
+    def summary(self) -> str:
+        """Like `process-signal TERM`."""
+        return f"{self.kind} {self.signal}"
+
+    @property
+    def revert_limit_s(self) -> float:
+        """A service that stops slowly is waited for before it is started."""
+        return 30.0
+
     def blast_radius(self, target: Target) -> str:
-        return "to be written"
+        """One service, until it is back."""
+        return (
+            f"{target.units[0]} on {target.node} is down until it comes back by itself; "
+            f"what it is answering just then is lost, and whoever needs it gets errors."
+        )
 
     def scripts(self, target: Target) -> Scripts:
-        return Scripts(inject="set -eu\n", effect="set -eu\n", revert="set -eu\n", clean="set -eu\n")
+        """Find the processes inside the unit, note them, signal them; start the unit afterwards only if it stayed down."""
+        shell.refuse_untouchable(target)
+        unit = f"unit={shlex.quote(target.units[0])}\n"
+        head = shell.head(target)
+        return Scripts(
+            inject=(
+                f"{head}{shell.mark(self.kind)}{unit}pattern={shlex.quote(target.process)}\n{_FIND}{shell.ALIVE}{_STRIKE}"
+                f'while read -r pid start; do kill -{self.signal} "$pid"; done <victims\n'
+            ),
+            effect=f"{head}{unit}{shell.ALIVE}{_EFFECT}",
+            revert=f"{head}{shell.RESTORE}",
+            clean=f"{head}{shell.none_marked(self.kind)}",
+            preflight=f"set -eu\n{unit}signal={self.signal}\n{shell.MAY_START}ready\n{_COVERED}",
+        )

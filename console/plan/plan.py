@@ -270,8 +270,11 @@ def render(plan: Plan) -> str:
     ]
     for action in plan.actions:
         lines += ["", f"on {action.node}: {action.fault.summary}", f"  blast radius: {action.blast_radius}"]
-        for name in ("inject", "effect", "revert", "clean"):
-            script = getattr(action.scripts, name)
+        scripts = msgspec.structs.asdict(action.scripts)
+        for name in ("preflight", "inject", "effect", "revert", "clean"):
+            script = scripts[name]
+            if not script:
+                continue
             lines += [f"  {name}:", *(f"    {line}" for line in script.rstrip().splitlines())]
     if not plan.actions:
         lines += ["", "no fault: an observation"]

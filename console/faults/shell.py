@@ -1,0 +1,110 @@
+"""Pieces of POSIX sh that several faults share. They run on the node in dash, bash and busybox alike."""
+
+from __future__ import annotations
+
+import shlex
+
+from console.errors import Refused
+from console.faults.base import Target
+
+UNTOUCHABLE_UNITS = frozenset({"init.scope", "ssh", "sshd", "ssh.service", "sshd.service", "ssh.socket", "sshd.socket"})
+"""Pid 1 and the way back in: never a target."""
+
+ALIVE = """\
+alive() { # PID: when it started; empty when it is gone
+  if [ -d /proc/self ]; then sed -n 's/.*) [^ZX] //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f19
+  else ps -o lstart= -p "$1" || :; fi
+}
+"""
+"""A pid alone may be another process by now: with its start time (field 22 of stat) it is not."""
+
+MARKED = """\
+marked() { # MARK: pids of the living processes that carry this text in their environment
+  if [ -d /proc/self ]; then grep -lszF "$1" /proc/[0-9]*/environ | cut -d/ -f3
+  else ps -AEww -o pid= -o command= | awk -v mark="$1" 'index($0, mark) && !/awk -v mark/ { print $1 }'; fi
+}
+"""
+
+RESTORE = """\
+[ -f was-active ] || { echo 'nothing was done, nothing to take back'; exit 0; }
+failed=0
+while read -r unit; do
+  state=$(systemctl show -p ActiveState --value "$unit" </dev/null)
+  case $state in active | activating | reloading) continue ;; esac
+  systemctl reset-failed "$unit" </dev/null >/dev/null 2>&1 || :
+  if systemctl start "$unit" </dev/null; then echo "restored: $unit"; else
+    echo "$unit is $state and cannot be started"
+    failed=1
+  fi
+done <was-active
+exit $failed
+"""
+"""Start what was active before the blow and is down now, and nothing else."""
+
+MAY_START = """\
+seconds() { awk '/infinity/ { print 1e9; exit }
+  { for (i = 1; i <= NF; i++) { n = $i + 0; u = $i; sub(/^[0-9.]+/, "", u)
+  s += n * (u == "us" ? 1e-6 : u == "ms" ? 1e-3 : u == "min" ? 60 : u == "h" ? 3600 : u == "d" ? 86400 : 1) } print s + 0 }'; }
+get() { systemctl show -p "$1" --value "$unit"; }
+ready() { # is $unit active, and would one more start stay below its start limit?
+  state=$(get ActiveState)
+  [ "$state" = active ] || { echo "$unit is ${state:-unknown}, not active"; return 1; }
+  awk -v burst="$(get StartLimitBurst)" -v window="$(get StartLimitIntervalUSec | seconds)" \\
+    -v restarts="$(get NRestarts)" -v at="$(get ExecMainStartTimestampMonotonic)" -v now="$(cut -d' ' -f1 /proc/uptime)" \\
+    -v unit="$unit" 'BEGIN {
+      age = now - at / 1e6
+      if (burst > 0 && window > 0 && at > 0 && age >= 0 && age < window && restarts + 2 > burst) {
+        printf "%s was started %.0f s ago (%d restarts): one more start may exceed its start limit of %d in %g s; wait %.0f s\\n",
+          unit, age, restarts, burst, window, window - age + 1
+        exit 1
+      } }'
+}
+"""
+"""systemd does not tell how many starts it has counted, so a unit in a row of restarts that is younger than the window
+is taken to have used them all."""
+
+
+def head(target: Target) -> str:
+    """How each script begins: strict, marked with the run, in the run's folder."""
+    return f'set -eu\nexport GAMEDAY_RUN={shlex.quote(target.run)}\ncd "$GAMEDAY_DIR"\n'
+
+
+def mark(kind: str) -> str:
+    """For inject: from here on every process carries the kind of fault and the run's folder.
+
+    The folder makes the mark the node's own, where several nodes are one machine.
+    """
+    return f'export GAMEDAY_FAULT="{kind} $GAMEDAY_DIR"\n'
+
+
+def stop_marked(kind: str) -> str:
+    """For revert: kill what inject of this run started, inject included, and wait until it is gone (5 s at most)."""
+    return f"""\
+{MARKED}mine() {{ marked "GAMEDAY_FAULT={kind} $GAMEDAY_DIR"; }}
+tries=50
+while left=$(mine) && [ -n "$left" ]; do
+  [ $tries -gt 0 ] || {{ echo "cannot be killed:" $left; exit 1; }}
+  tries=$((tries - 1))
+  kill -9 $left 2>/dev/null || :
+  sleep 0.1
+done
+"""
+
+
+def none_marked(kind: str) -> str:
+    """For clean: exit 1 when any run's inject of this kind left a process on this node."""
+    return f"""\
+{MARKED}left=$(marked "GAMEDAY_FAULT={kind} ${{GAMEDAY_DIR%/*}}/")
+[ -z "$left" ] || {{ echo "processes of {kind} are left:" $left; exit 1; }}
+"""
+
+
+def refuse_untouchable(target: Target) -> None:
+    """That no unit is pid 1's or the SSH server's.
+
+    Raises:
+        Refused: one is.
+    """
+    hit = [unit for unit in target.units if unit in UNTOUCHABLE_UNITS]
+    if hit:
+        raise Refused(f"{hit[0]} on {target.node} is never a target: without it there is no way back in; name another service")
