@@ -149,7 +149,7 @@ class _Composer(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        if event.anchor is not None:
             raise self._refuse("anchors and aliases are not allowed", event)
         if event.tag is not None:
             raise self._refuse(f"the tag {_shown(event.tag)} is not allowed", event)
@@ -274,7 +274,7 @@ class _Builder:
             return None
         if tag == "bool" and text.lower() in ("true", "false"):
             return text.lower() == "true"
-        if tag in ("int", "float") and _NUMBER.fullmatch(text) and len(text) <= 40 and math.isfinite(float(text)):
+        if tag in ("int", "float") and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
             return int(text) if tag == "int" else float(text)
         if tag in ("str", "timestamp"):
             return text
