@@ -1,8 +1,8 @@
-"""What can happen in a run, one class an event. The journal is these as JSON lines; everything shown is folded from them."""
+"""What can happen in a run, one class an event. The journal is these as JSON lines; all that is shown is their fold."""
 
 from __future__ import annotations
 
-from typing import Literal, Union
+from typing import Literal
 
 import msgspec
 
@@ -296,15 +296,42 @@ class Ended(Event, frozen=True, tag="ended"):
     """The last line of a complete journal."""
 
 
-AnyEvent = Union[
-    RunStarted, PhaseEntered, ItemChecked, ItemOverridden, ApprovalSeen, ApprovalSettled, Confirmed, Arming, Armed,
-    SteadyStateJudged, Injecting, Injected, EffectJudged, ExpectationJudged, RecoveryMeasured, Reverting, Reverted,
-    CleanJudged, Released, RestoredByConsole, LinkChanged, Sampled, Noted, Found, AbortRequested, Failed, Concluded,
-    Signed, WrittenUp, DeliveryTried, Ended,
-]  # fmt: skip
+AnyEvent = (
+    RunStarted
+    | PhaseEntered
+    | ItemChecked
+    | ItemOverridden
+    | ApprovalSeen
+    | ApprovalSettled
+    | Confirmed
+    | Arming
+    | Armed
+    | SteadyStateJudged
+    | Injecting
+    | Injected
+    | EffectJudged
+    | ExpectationJudged
+    | RecoveryMeasured
+    | Reverting
+    | Reverted
+    | CleanJudged
+    | Released
+    | RestoredByConsole
+    | LinkChanged
+    | Sampled
+    | Noted
+    | Found
+    | AbortRequested
+    | Failed
+    | Concluded
+    | Signed
+    | WrittenUp
+    | DeliveryTried
+    | Ended
+)
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: AnyEvent) -> bytes:

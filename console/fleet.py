@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from console.errors import NodeUnreachable
 from console.nodes.sampler import NodeSample, samples
 from console.nodes.ssh import SshNode
 from console.nodes.sweep import Trace, survey
-from console.errors import NodeUnreachable
 from console.plan.inventory import Inventory, Node
 from console.probes.database import DatabaseLink
 from console.state import Point

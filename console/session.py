@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,9 @@ from console.run.checklist import operator_name
 from console.run.preparation import Blocker
 from console.run.runner import Runner
 from console.state import RunState, fold_all
-from console.terms import Reason, Risk, Status
+from console.terms import Phase, Reason, Risk, Status
+
+AFTER_VERDICT = (Phase.WRITE_UP, Phase.DONE)
 
 
 class ExperimentView(msgspec.Struct, frozen=True):
@@ -96,6 +98,18 @@ class RunHandle:
         """
         await asyncio.shield(self._task)
         return self.state
+
+    async def concluded(self) -> None:
+        """Wait until the run has been judged and its nodes were released, or it broke down."""
+        told = asyncio.Event()
+        stop = self.subscribe(lambda _: told.set() if self.state.phase in AFTER_VERDICT else None)
+        waiting = asyncio.create_task(told.wait())
+        try:
+            if self.state.phase not in AFTER_VERDICT:
+                await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            stop()
 
     async def recheck(self, item: str | None = None) -> None:
         """Verify one automatic item again, or all of them, the approvals and the guard rails."""
@@ -181,7 +195,9 @@ class RunHandle:
 class Session:
     """One inventory, its fleet, and at most one run of this console at a time."""
 
-    def __init__(self, inventory_file: Path, *, read_only: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, inventory_file: Path, *, read_only: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
         """Read the inventory.
 
         Raises:
@@ -211,8 +227,7 @@ class Session:
             await handle.leave()
         elif state.conclusion is None:
             await handle.abort("the console was closed", by="interrupted")
-            while handle.state.conclusion is None and not handle.problem:
-                await asyncio.sleep(0.1)
+            await handle.concluded()
 
     def find(self, name: str) -> tuple[Scenario, Path]:
         """A scenario by name or file.
@@ -236,7 +251,7 @@ class Session:
             self.inventory,
             operator=operator or operator_for(scenario.risk, self.inventory),
             run=new_run_id(),
-            created=datetime.fromtimestamp(self.clock(), timezone.utc),
+            created=datetime.fromtimestamp(self.clock(), UTC),
         )
 
     def start(self, plan: Plan, approvals: Iterable[Approval] = ()) -> RunHandle:
@@ -263,7 +278,9 @@ class Session:
 
     def experiments(self) -> list[ExperimentView]:
         """Every scenario that is found, the broken ones too."""
-        last = {summary.scenario: f"{summary.outcome} {summary.reason}".strip() for summary in reversed(runs.all_runs())}
+        last = {
+            summary.scenario: f"{summary.outcome} {summary.reason}".strip() for summary in reversed(runs.all_runs())
+        }
         views = []
         for file in library.all_files(self.inventory):
             try:
@@ -280,7 +297,7 @@ class Session:
     def _problem(self, scenario: Scenario) -> str:
         """Why the scenario cannot be planned here; empty when it can."""
         try:
-            now = datetime.fromtimestamp(self.clock(), timezone.utc)
+            now = datetime.fromtimestamp(self.clock(), UTC)
             plan = resolve(scenario, self.inventory, operator="nobody", run="preview", created=now)
         except GamedayError as error:
             return str(error)
@@ -309,5 +326,3 @@ class Session:
 def operator_for(risk: Risk, inventory: Inventory) -> str:
     """The operator: for medium and high the inventory's principal, whose key signs the launch; else the local user."""
     return operator_name() if risk is Risk.LOW else inventory.approvals.operator or operator_name()
-
-

@@ -162,7 +162,8 @@ def _node(state: RunState, name: str, **changes: object) -> RunState:
 
 _JUDGEMENTS = (
     ev.ItemChecked, ev.ItemOverridden, ev.ApprovalSeen, ev.ApprovalSettled, ev.SteadyStateJudged, ev.EffectJudged,
-    ev.ExpectationJudged, ev.RecoveryMeasured, ev.Reverted, ev.CleanJudged, ev.RestoredByConsole, ev.Concluded, ev.Signed,
+    ev.ExpectationJudged, ev.RecoveryMeasured, ev.Reverted, ev.CleanJudged, ev.RestoredByConsole, ev.Concluded,
+    ev.Signed,
 )  # fmt: skip
 
 
@@ -173,7 +174,12 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
             items = state.pre if event.stage == "pre" else state.post
             old = items.get(event.id, ItemState(ev.ItemBrief(event.id, event.id)))
             item = msgspec.structs.replace(
-                old, status=event.status, evidence=event.evidence, attested=event.attested, by=event.by, valid_until_s=event.valid_until_s
+                old,
+                status=event.status,
+                evidence=event.evidence,
+                attested=event.attested,
+                by=event.by,
+                valid_until_s=event.valid_until_s,
             )
             return _with(state, **{event.stage: {**items, event.id: item}})
         case ev.ItemOverridden():
@@ -271,7 +277,7 @@ def _fold_course(state: RunState, event: ev.AnyEvent) -> RunState:
 
 
 def presumed_outcome(state: RunState) -> tuple[Outcome, Reason]:
-    """The outcome that a journal tells: the machine's conclusion, or `interrupted` where it breaks off before one."""
+    """The outcome that a journal tells: its conclusion, or `interrupted` where it breaks off before one."""
     if state.conclusion:
         return state.conclusion.outcome, state.conclusion.reason
     return Outcome.ABORTED, Reason.INTERRUPTED

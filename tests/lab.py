@@ -68,7 +68,13 @@ class Lab:
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command of the console."""
         return subprocess.Popen(
-            [*GAMEDAY, *args], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+            [*GAMEDAY, *args],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
         )
 
     def gameday(self, *args: str, limit_s: float = 110.0) -> Done:
@@ -103,7 +109,20 @@ class Lab:
     def psql(self, sql: str) -> str:
         """What the query prints, unaligned."""
         database = self.inventory.databases["federation"]
-        line = ["psql", "-w", "-XAt", "-h", database.host, "-p", str(database.port), "-U", database.user, database.dbname, "-c", sql]
+        line = [
+            "psql",
+            "-w",
+            "-XAt",
+            "-h",
+            database.host,
+            "-p",
+            str(database.port),
+            "-U",
+            database.user,
+            database.dbname,
+            "-c",
+            sql,
+        ]
         return self.ssh("bluefin", shlex.join(line)).strip()
 
     @contextmanager
@@ -111,7 +130,11 @@ class Lab:
         """Change lines of a unit file's [Service] section for a while, as an administrator would."""
         file = self.dir / node / "units" / unit
         before = file.read_text()
-        lines = [line for line in before.splitlines() if line.partition("=")[0] not in settings or line.startswith("Environment=") ]
+        lines = [
+            line
+            for line in before.splitlines()
+            if line.partition("=")[0] not in settings or line.startswith("Environment=")
+        ]
         at = lines.index("[Service]") + 1
         lines[at:at] = [f"{key}={value}" for key, value in settings.items()]
         file.write_text("\n".join(lines) + "\n")

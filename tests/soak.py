@@ -18,7 +18,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=10, help="trials of each kind (10)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed; each repetition takes the next (1)")
-    parser.add_argument("--done", type=Path, default=Path("soak.jsonl"), help="what is done, to resume from (soak.jsonl)")
+    parser.add_argument(
+        "--done", type=Path, default=Path("soak.jsonl"), help="what is done, to resume from (soak.jsonl)"
+    )
     parser.add_argument("--most", type=int, default=0, help="stop after so many trials (0: all)")
     asked = parser.parse_args()
     done = [json.loads(line) for line in asked.done.read_text().splitlines()] if asked.done.exists() else []
@@ -32,14 +34,21 @@ def main() -> int:
         if (scenario, action, phase, seed) not in known
     ]
     todo = todo[: asked.most or None]
-    with tempfile.TemporaryDirectory(prefix="gameday-soak-") as root, lab_in(Path(root)) as lab, asked.done.open("a") as out:
+    with (
+        tempfile.TemporaryDirectory(prefix="gameday-soak-") as root,
+        lab_in(Path(root)) as lab,
+        asked.done.open("a") as out,
+    ):
         for number, (scenario, action, phase, seed) in enumerate(todo, 1):
             problems = trial(lab, scenario, phase, action, seed)
             entry = {"scenario": scenario, "action": action, "phase": phase, "seed": seed, "problems": problems}
             done.append(entry)
             out.write(json.dumps(entry) + "\n")
             out.flush()
-            print(f"{number}/{len(todo)} {'✗' if problems else '✓'} {scenario} {action} in {phase} {problems or ''}", flush=True)
+            print(
+                f"{number}/{len(todo)} {'✗' if problems else '✓'} {scenario} {action} in {phase} {problems or ''}",
+                flush=True,
+            )
     return _report(done)
 
 

@@ -56,7 +56,10 @@ class Console:
     def reaches(self, phase: str, limit_s: float) -> bool:
         """Whether it enters that phase in time."""
         with self.changed:
-            return self.changed.wait_for(lambda: phase in self.phases or "ended" in self.phases, limit_s) and phase in self.phases
+            return (
+                self.changed.wait_for(lambda: phase in self.phases or "ended" in self.phases, limit_s)
+                and phase in self.phases
+            )
 
 
 def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[str]:
@@ -144,7 +147,9 @@ def _gone_in_time(lab: Lab, console: Console) -> list[str]:
 def _connections(lab: Lab) -> str:
     """Backends that a fault of ours holds. An ordinary role may be turned away while it does: that counts as held."""
     try:
-        return lab.psql("select pid, application_name from pg_stat_activity where application_name like 'gameday-fault%'")
+        return lab.psql(
+            "select pid, application_name from pg_stat_activity where application_name like 'gameday-fault%'"
+        )
     except AssertionError as error:
         return str(error)
 

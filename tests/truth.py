@@ -31,7 +31,11 @@ class Compared:
 
 def truth_s(lab: Lab) -> float:
     """From the instant that the gateway's parent reaped it to the first 200 of the next one, on CLOCK_MONOTONIC."""
-    gone = [e for e in lab.log("redfin", "supervisor.jsonl") if e["event"] == "exited" and e["unit"].startswith("llm-gateway")]
+    gone = [
+        e
+        for e in lab.log("redfin", "supervisor.jsonl")
+        if e["event"] == "exited" and e["unit"].startswith("llm-gateway")
+    ]
     healthy = lab.log("redfin", "gateway.jsonl")
     died_s = float(gone[-1]["monotonic_s"])
     return min(float(e["monotonic_s"]) for e in healthy if float(e["monotonic_s"]) > died_s) - died_s

@@ -19,7 +19,9 @@ def open_console(inventory: Path | None, read_only: bool) -> None:
 
 @click.command()
 @click.option("--read-only", is_flag=True, help="Watch only: no launch.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Where the lab lives; by default a temporary folder.")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Where the lab lives; by default a temporary folder."
+)
 def demo(read_only: bool, folder: Path | None) -> None:
     """Bring the embedded lab up, open the console on it, bring it down again. Needs no root."""
     from console.lab import embedded

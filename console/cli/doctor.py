@@ -21,7 +21,7 @@ EXIT_UNWELL = 3
 @click.command()
 @click.option("--inventory", "inventory", type=click.Path(path_type=Path), help="The inventory file.")
 def doctor(inventory: Path | None) -> None:
-    """Look at nodes, services, databases, keys and experiments; change nothing. Exit 0: all well; 3: something is not."""
+    """Look at nodes, services, databases, keys and experiments; change nothing. Exit 0: all well; 3: not."""
     from console.cli.inventory import find_inventory
     from console.session import Session
 

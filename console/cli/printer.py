@@ -47,7 +47,7 @@ class Printer:
             self._write(f"{state.conclusion.outcome.value}{why}: {state.conclusion.sentence}")
 
     def _stamp(self, at_s: float) -> str:
-        clock = datetime.fromtimestamp(at_s).strftime("%H:%M:%S")
+        clock = datetime.fromtimestamp(at_s).astimezone().strftime("%H:%M:%S")
         return f"{clock} T+{at_s - self._started_s:5.1f}" if self._started_s is not None else f"{clock}        "
 
     def _write(self, line: str) -> None:
@@ -108,7 +108,7 @@ def describe(event: ev.AnyEvent) -> str:
 def _describe_said(event: ev.AnyEvent) -> str:
     match event:
         case ev.LinkChanged():
-            return f"{'●' if event.up else '✗'} {event.node} {'reachable again' if event.up else f'unreachable: {event.why}'}"
+            return f"● {event.node} reachable" if event.up else f"✗ {event.node} unreachable: {event.why}"
         case ev.Noted():
             return f"note by {event.by}: {event.text}"
         case ev.Found():

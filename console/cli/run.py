@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("what", nargs=-1, required=True, metavar="SCENARIO|PLANFILE|suite:NAME...")
 @click.option("--inventory", "inventory", type=click.Path(path_type=Path), help="The inventory file.")
-@click.option("--set", "settings", multiple=True, metavar="K=V", help="Override a parameter of the fault, or observe_s.")
-@click.option("--attest", multiple=True, metavar="ITEM|all", help="Tick a manual checklist item (automatic ones are verified).")
-@click.option("--override", "overrides", multiple=True, metavar="ITEM=REASON", help="Go on without an item; low risk only.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="K=V", help="Override a parameter of the fault, or observe_s."
+)
+@click.option(
+    "--attest", multiple=True, metavar="ITEM|all", help="Tick a manual checklist item (automatic ones are verified)."
+)
+@click.option(
+    "--override", "overrides", multiple=True, metavar="ITEM=REASON", help="Go on without an item; low risk only."
+)
 @click.option("--approval", "approvals", multiple=True, type=click.Path(path_type=Path), help="An approval file.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines; the last line is the result.")
-def run(
+def run(  # noqa: PLR0917 (click gives them by name)
     what: tuple[str, ...],
     inventory: Path | None,
     settings: tuple[str, ...],
@@ -40,7 +46,8 @@ def run(
 ) -> None:
     """Run experiments headless. Exit codes: 0 passed, 1 failed, 2 bad input, 3 not run, 4 aborted, 5 unsafe."""
     from console.cli.inventory import find_inventory
-    from console.plan import approval, plan as plans
+    from console.plan import approval
+    from console.plan import plan as plans
     from console.session import Session
 
     session = Session(find_inventory(inventory))
@@ -78,7 +85,8 @@ def _pairs(flag: str, texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str]) -> list[Plan]:
-    from console.plan import library, plan as plans
+    from console.plan import library
+    from console.plan import plan as plans
 
     chosen: list[Plan] = []
     for name in what:
@@ -94,7 +102,9 @@ def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str]) ->
     return chosen
 
 
-async def _run_all(session: Session, chosen: list[Plan], signed: list, answers: _Answers, as_json: bool) -> list[RunState]:  # type: ignore[type-arg]
+async def _run_all(
+    session: Session, chosen: list[Plan], signed: list, answers: _Answers, as_json: bool
+) -> list[RunState]:  # type: ignore[type-arg]
     from console.cli.printer import Printer
 
     printer = Printer(as_json)
@@ -104,8 +114,8 @@ async def _run_all(session: Session, chosen: list[Plan], signed: list, answers: 
         for plan in chosen:
             handle = session.start(plan, signed)
             printer.follow(handle.subscribe)
-            _abort_on_signals(handle, printer)
-            states.append(await _one(handle, answers, printer))
+            _abort_on_signals(handle)
+            states.append(await _one(handle, answers))
             printer.result(states[-1])
             if states[-1].conclusion and states[-1].conclusion.outcome in (Outcome.UNSAFE, Outcome.ABORTED):
                 break  # nothing more is broken on top of that
@@ -114,7 +124,7 @@ async def _run_all(session: Session, chosen: list[Plan], signed: list, answers: 
     return states
 
 
-def _abort_on_signals(handle: RunHandle, printer: object) -> None:
+def _abort_on_signals(handle: RunHandle) -> None:
     """Ctrl-C, a closed terminal and TERM all abort; a second one changes nothing: the revert goes on."""
     loop = asyncio.get_running_loop()
     pending: set[asyncio.Task[None]] = set()
@@ -129,10 +139,9 @@ def _abort_on_signals(handle: RunHandle, printer: object) -> None:
         loop.add_signal_handler(number, stop, number.name)
 
 
-async def _one(handle: RunHandle, answers: _Answers, printer: object) -> RunState:
+async def _one(handle: RunHandle, answers: _Answers) -> RunState:
     from console.terms import Status
 
-    broken = asyncio.create_task(handle.wait())
     await handle.ready()
     for item in list(handle.state.pre.values()):
         if not item.brief.automatic and answers.attests(item.brief.id):
@@ -144,23 +153,9 @@ async def _one(handle: RunHandle, answers: _Answers, printer: object) -> RunStat
         if blockers:
             told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
             await handle.runner.give_up(blockers[0].reason, told)
-    await _concluded(handle, broken)
-    if not broken.done():
-        await _sign(handle, answers)
-    await broken
-    return handle.state
-
-
-async def _concluded(handle: RunHandle, broken: asyncio.Task[RunState]) -> None:
-    concluded = asyncio.Event()
-    stop = handle.subscribe(lambda _: concluded.set() if handle.state.phase.value in ("write-up", "done") else None)
-    waiting = asyncio.create_task(concluded.wait())
-    try:
-        if handle.state.phase.value not in ("write-up", "done"):
-            await asyncio.wait({waiting, broken}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-        stop()
+    await handle.concluded()
+    await _sign(handle, answers)
+    return await handle.wait()
 
 
 async def _sign(handle: RunHandle, answers: _Answers) -> None:
@@ -176,5 +171,3 @@ async def _sign(handle: RunHandle, answers: _Answers) -> None:
     drafted = handle.writeup_draft()
     verdict = "PASS" if conclusion.outcome is Outcome.PASSED else "FAIL"
     await handle.sign(verdict, "", drafted.issues, drafted.gaps)  # type: ignore[arg-type]
-
-

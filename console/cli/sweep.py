@@ -57,11 +57,14 @@ async def _one(node: object, revert: bool) -> tuple[bool, list[str]]:
                 lines.append(f"● {node.name}: held by run {trace.run}, operator {trace.operator}, lease {left} s")
             elif not revert:
                 clean = False
-                lines.append(f"✗ {node.name}: leftover of run {trace.run}: {trace.detail}; `gameday sweep --revert` takes it back")
+                what = f"leftover of run {trace.run}: {trace.detail}"
+                lines.append(f"✗ {node.name}: {what}; `gameday sweep --revert` takes it back")
             else:
                 proof = await clear(node, trace)
                 clean = clean and proof.status is Status.PASS
-                mark = {Status.PASS: "✓ reverted and proven clean", Status.FAIL: "✗ still there"}.get(proof.status, "? not proven")
+                mark = {Status.PASS: "✓ reverted and proven clean", Status.FAIL: "✗ still there"}.get(
+                    proof.status, "? not proven"
+                )
                 lines.append(f"{mark}: {node.name}, run {trace.run}: {proof.evidence}")
     except NodeUnreachable as error:
         return False, [f"? {node.name}: unknown: {error}"]

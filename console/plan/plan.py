@@ -1,4 +1,4 @@
-"""The plan: a scenario with every name resolved. Dry-run prints it, approvers sign it, the runner executes nothing else."""
+"""The plan: a scenario with every name resolved. People sign it, and the runner executes nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import shlex
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -139,7 +139,7 @@ def resolve(
     return Plan(
         version=1,
         run=run,
-        created=created.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         inventory=inventory.name,
         operator=operator,
         lease_s=inventory.lease_s,
@@ -233,13 +233,22 @@ class _Resolver:
             never=node.never,
         )
         return PlannedAction(
-            node=action.node, fault=fault, target=target, scripts=fault.scripts(target), blast_radius=fault.blast_radius(target)
+            node=action.node,
+            fault=fault,
+            target=target,
+            scripts=fault.scripts(target),
+            blast_radius=fault.blast_radius(target),
         )
 
     def planned_node(self, name: str) -> PlannedNode:
         node = self.inventory.nodes[name]
         return PlannedNode(
-            name=name, address=node.address, port=node.port, user=node.user, sudo=node.sudo, run_dir=node.run_dir,
+            name=name,
+            address=node.address,
+            port=node.port,
+            user=node.user,
+            sudo=node.sudo,
+            run_dir=node.run_dir,
             units=dict(sorted(self.units[name].items())),
         )
 
@@ -256,7 +265,9 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
         if node is None:
             wrong.append(f"node '{planned.name}' is not in the inventory")
         elif (node.address, node.port) != (planned.address, planned.port):
-            wrong.append(f"node '{planned.name}' is {node.address}:{node.port}, the plan says {planned.address}:{planned.port}")
+            wrong.append(
+                f"node '{planned.name}' is {node.address}:{node.port}, the plan says {planned.address}:{planned.port}"
+            )
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
 

@@ -1,8 +1,8 @@
-"""Probes as data: one question to a node, a service or a database each, with its tolerance. `console/probes` asks them."""
+"""Probes as data: one question to a node, service or database each, with its tolerance. `console/probes` asks."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -63,4 +63,4 @@ class CommandProbe(Probe, frozen=True, tag="command"):
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
-AnyProbe = Union[HttpProbe, ServiceProbe, SqlProbe, ConnectionsProbe, CommandProbe]
+AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe

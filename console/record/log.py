@@ -16,7 +16,7 @@ def line(state: RunState) -> str:
     word = {Outcome.PASSED: "PASS", Outcome.NOT_RUN: "SKIP"}.get(outcome, "FAIL")
     name = state.started.scenario if state.started else "unknown"
     run = state.started.run if state.started else "unknown"
-    stamp = datetime.fromtimestamp(state.now_s).strftime("%Y-%m-%d %H:%M:%S")
+    stamp = datetime.fromtimestamp(state.now_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     recovered = f", recovered in {state.recovery.seconds:.2f} s" if state.recovery else ""
     why = state.conclusion.sentence if state.conclusion else reason.value
     return f"[{stamp}] {word}: {name} (run {run}){recovered}: {' '.join(why.split())}"

@@ -51,10 +51,16 @@ def pre_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
 
 
 def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
-    """The post-test items; `logged` is set by the delivery itself."""
+    """The post-test items. Data that cannot be counted leaves a run open only where the fault could have hurt it.
+
+    `logged` is set by the delivery itself.
+    """
+    thermal = inventory.thermal_memory
+    home = inventory.databases[thermal.database].node if thermal else ""
+    endangered = any(action.node == home for action in plan.actions)
     return (
         ItemBrief("services-normal", "All services back to normal"),
-        ItemBrief("no-data-loss", "No data loss", automatic=inventory.thermal_memory is not None),
+        ItemBrief("no-data-loss", "No data loss", automatic=thermal is not None, required=endangered),
         ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=False),
         ItemBrief("logged", "Results logged to thermal memory", required=False),
         ItemBrief("runbooks-updated", "Runbooks updated where gaps were found", automatic=False),
@@ -120,10 +126,14 @@ class PreTest:
             return Finding(Status.FAIL, f"{backups.node}:{backups.path}: {done.stdout.strip() or done.stderr.strip()}")
         age, _, name = done.stdout.strip().partition(" ")
         if done.exit_status != 0 or not age.lstrip("-").isdigit():
-            return Finding(Status.UNKNOWN, f"{backups.node}:{backups.path}: {done.stderr.strip() or done.stdout.strip()}")
+            return Finding(
+                Status.UNKNOWN, f"{backups.node}:{backups.path}: {done.stderr.strip() or done.stdout.strip()}"
+            )
         hours = int(age) / 3600
         status = Status.PASS if hours <= backups.max_age_h else Status.FAIL
-        return Finding(status, f"{backups.node}:{name} is {hours:.1f} h old (limit {backups.max_age_h:g} h) and reads well")
+        return Finding(
+            status, f"{backups.node}:{name} reads well and is {hours:.1f} h old (limit {backups.max_age_h:g} h)"
+        )
 
     async def _query(self, query: Query) -> Finding:
         value = await self.fleet.database(query.database).value(query.sql)
@@ -187,10 +197,9 @@ def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Findin
         sample = fleet.view(name).sample
         if sample is None or fleet.clock() - sample.at_s > FRESH_S:
             return Finding(Status.UNKNOWN, f"{name}: no fresh sample")
-        services = {f"{name}/{service}": seen for service, seen in sample.services.items()}
-        for key in sorted(key for key in was_active if key.startswith(f"{name}/")):
-            if key not in services or services[key].active != "active":
-                down.append(f"{key} is {services[key].active if key in services else 'unseen'}")
+        services = {f"{name}/{service}": seen.active for service, seen in sample.services.items()}
+        mine = sorted(key for key in was_active if key.startswith(f"{name}/"))
+        down += [f"{key} is {services.get(key, 'unseen')}" for key in mine if services.get(key) != "active"]
     if down:
         return Finding(Status.FAIL, "; ".join(down))
     return Finding(Status.PASS, f"all {len(was_active)} services that were active are active")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Literal
 
 from console import events as ev
@@ -78,14 +78,16 @@ class Closing:
         if verdict != proposed and not note.strip():
             raise Refused(f"the machine proposes {proposed}: signing {verdict} needs a note that says why")
         await self.recorder.emit(ev.Signed(at_s=self._now_s, verdict=verdict, by=by, note=note.strip()))
-        when = datetime.fromtimestamp(self._now_s, timezone.utc)
+        when = datetime.fromtimestamp(self._now_s, UTC)
         row = writeup.one_test(self.recorder.state, verdict=verdict, issues=issues, gaps=gaps, when=when)
         await self.outbox.put_async(row)
         await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
         told = await self._deliver(row)
         if told.delivered:
             await self.outbox.remove_async(row.hash)
-        await self.recorder.emit(ev.DeliveryTried(at_s=self._now_s, hash=row.hash, delivered=told.delivered, why=told.why))
+        await self.recorder.emit(
+            ev.DeliveryTried(at_s=self._now_s, hash=row.hash, delivered=told.delivered, why=told.why)
+        )
         await self._found("logged", checklist.logged(self.recorder.state))
 
     async def _deliver(self, row: writeup.WriteUp) -> Delivery:

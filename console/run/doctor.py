@@ -48,13 +48,28 @@ async def _node(name: str, fleet: Fleet) -> list[Complaint]:
         fields = room.stdout.split()
         found = [Complaint(Status.PASS, name, "answers over SSH")]
         if room.exit_status != 0 or len(fields) < 4 or int(fields[3]) < 1024:
-            found.append(Complaint(Status.FAIL, name, f"{node.spec.run_dir} cannot hold a guard: {room.stderr.strip() or 'less than 1 MB free'}", "free it, or name another run_dir"))
+            found.append(
+                Complaint(
+                    Status.FAIL,
+                    name,
+                    f"{node.spec.run_dir} cannot hold a guard: {room.stderr.strip() or 'less than 1 MB free'}",
+                    "free it, or name another run_dir",
+                )
+            )
         for service, spec in node.spec.services.items():
             shown = await node.run(f"systemctl show {shlex.quote(spec.unit)} -p LoadState -p ActiveState")
             if "LoadState=loaded" not in shown.stdout:
-                found.append(Complaint(Status.FAIL, f"{name}/{service}", f"there is no unit {spec.unit}", "correct the inventory"))
+                found.append(
+                    Complaint(
+                        Status.FAIL, f"{name}/{service}", f"there is no unit {spec.unit}", "correct the inventory"
+                    )
+                )
             elif "ActiveState=active" not in shown.stdout:
-                found.append(Complaint(Status.FAIL, f"{name}/{service}", f"{spec.unit} is not active", "start it before the game day"))
+                found.append(
+                    Complaint(
+                        Status.FAIL, f"{name}/{service}", f"{spec.unit} is not active", "start it before the game day"
+                    )
+                )
         return found
     except GamedayError as error:
         return [Complaint(Status.FAIL, name, str(error), "check address, key and known_hosts")]
@@ -71,18 +86,27 @@ async def _database(name: str, fleet: Fleet) -> Complaint:
 def _keys(fleet: Fleet) -> Complaint:
     approvals = fleet.inventory.approvals
     if not approvals.allowed_signers:
-        return Complaint(Status.UNKNOWN, "approvals", "no allowed_signers: only low risk can be launched", "name one in the inventory")
+        return Complaint(
+            Status.UNKNOWN,
+            "approvals",
+            "no allowed_signers: only low risk can be launched",
+            "name one in the inventory",
+        )
     if not Path(approvals.allowed_signers).is_file():
         return Complaint(Status.FAIL, "approvals", f"{approvals.allowed_signers} is not there", "correct the inventory")
-    return Complaint(Status.PASS, "approvals", f"{sum(map(len, approvals.roles.values()))} principals in {len(approvals.roles)} roles")
+    return Complaint(
+        Status.PASS,
+        "approvals",
+        f"{sum(map(len, approvals.roles.values()))} principals in {len(approvals.roles)} roles",
+    )
 
 
 async def _experiment(scenario: str, plan: Plan, fleet: Fleet) -> list[Complaint]:
     """Guard rails of the plan's nodes, and what each fault's preflight says of the target."""
     found: list[Complaint] = []
     for planned in plan.nodes:
-        for rail in await node_rails(plan, planned.name, fleet):
-            found.append(Complaint(Status.FAIL, scenario, rail.what, rail.fix))
+        rails = await node_rails(plan, planned.name, fleet)
+        found += [Complaint(Status.FAIL, scenario, rail.what, rail.fix) for rail in rails]
     for action in plan.actions if not found else ():
         if not action.scripts.preflight:
             continue

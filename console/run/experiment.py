@@ -9,7 +9,7 @@ from typing import Literal
 from console import events as ev
 from console.errors import GamedayError, NodeUnreachable
 from console.fleet import Fleet
-from console.nodes.guard import Busy, Guard, Proof, guard_for
+from console.nodes.guard import Busy, Guard, NotArmed, Proof, guard_for
 from console.plan.plan import Plan, PlannedAction
 from console.plan.probe import HttpProbe, ServiceProbe
 from console.plan.scenario import Expectation
@@ -40,7 +40,9 @@ class NotRun(Exception):
 class Experiment:
     """One plan's method on its nodes. `run` returns only when every node is proven clean, or is known not to be."""
 
-    def __init__(self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals_hold: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals_hold: Callable[[], Awaitable[str]]
+    ) -> None:
         self.plan = plan
         self.fleet = fleet
         self.recorder = recorder
@@ -97,8 +99,10 @@ class Experiment:
             pass  # the abort that cancelled it is already recorded
         except NotRun as ended:
             self.not_run = (ended.reason, str(ended))
-        except Exception as error:  # noqa: BLE001 (whatever it is, the fault must be taken back; it is recorded)
-            await self._record(ev.Failed(at_s=self._now_s, where=str(self.recorder.state.phase.value), what=_sentence(error)))
+        except Exception as error:
+            await self._record(
+                ev.Failed(at_s=self._now_s, where=str(self.recorder.state.phase.value), what=_sentence(error))
+            )
             await self.abort("error", _sentence(error))
 
     async def _record(self, event: ev.AnyEvent) -> None:
@@ -132,9 +136,13 @@ class Experiment:
             except Busy as busy:
                 # The lock is another run's: there is nothing of ours on this node to take back.
                 del self.guards[planned.name]
-                await self.recorder.emit(ev.CleanJudged(at_s=self._now_s, node=planned.name, status=Status.PASS, evidence="never armed"))
+                await self.recorder.emit(
+                    ev.CleanJudged(at_s=self._now_s, node=planned.name, status=Status.PASS, evidence="never armed")
+                )
                 await self.recorder.emit(ev.Released(at_s=self._now_s, node=planned.name))
                 raise NotRun(Reason.BUSY, str(busy)) from busy
+            except NotArmed as error:
+                raise NotRun(Reason.REFUSED, str(error)) from error
             await self.recorder.emit(
                 ev.Armed(at_s=self._now_s, node=planned.name, guard=guard.kind, lease_s=self.plan.lease_s)
             )
@@ -164,7 +172,9 @@ class Experiment:
         for action in self.plan.actions:
             if not action.scripts.preflight:
                 continue
-            done = await self.fleet.node(action.node).run("sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True)
+            done = await self.fleet.node(action.node).run(
+                "sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True
+            )
             said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
             for line in said:
                 if line.startswith("warning:"):
@@ -192,7 +202,9 @@ class Experiment:
             return
         probe = expectation.probe
         unit = next(n.units.get(probe.service, "") for n in self.plan.nodes if n.name == probe.node)
-        self._watch = RecoveryWatch(self.fleet.node(probe.node), probe.url, probe.status, unit=unit, lease_s=self.plan.lease_s)
+        self._watch = RecoveryWatch(
+            self.fleet.node(probe.node), probe.url, probe.status, unit=unit, lease_s=self.plan.lease_s
+        )
         await self._watch.start()
 
     async def _inject(self) -> None:
@@ -287,7 +299,12 @@ class Experiment:
     async def _told(self, expectation: Expectation, told: Judgement) -> None:
         await self._record(
             ev.ExpectationJudged(
-                at_s=self._now_s, id=expectation.id, status=told.status, observed=told.observed, after_s=told.after_s, error_s=told.error_s
+                at_s=self._now_s,
+                id=expectation.id,
+                status=told.status,
+                observed=told.observed,
+                after_s=told.after_s,
+                error_s=told.error_s,
             )
         )
 
@@ -304,11 +321,17 @@ class Experiment:
             return
         measured = self._watch.measured(expectation.stable_for_s)
         if measured is None:
-            await self._record(ev.Found(at_s=self._now_s, text="the recovery time could not be measured: " + self._watch.why))
+            await self._record(
+                ev.Found(at_s=self._now_s, text="the recovery time could not be measured: " + self._watch.why)
+            )
             return
         await self._record(
             ev.RecoveryMeasured(
-                at_s=self._now_s, seconds=measured.seconds, error_s=measured.error_s, breakdown=measured.breakdown, how=measured.how
+                at_s=self._now_s,
+                seconds=measured.seconds,
+                error_s=measured.error_s,
+                breakdown=measured.breakdown,
+                how=measured.how,
             )
         )
 
@@ -324,11 +347,15 @@ class Experiment:
             limit_s = max((a.fault.revert_limit_s for a in self.plan.actions if a.node == guard.node), default=5.0)
             await self._record(ev.Reverting(at_s=self._now_s, node=guard.node, why=why, limit_s=limit_s))
             proof = await _proof(guard.revert)
-            await self._record(ev.Reverted(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence))
+            await self._record(
+                ev.Reverted(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
+            )
         await self._enter(Phase.PROVE_REVERTED)
         for guard in reversed(list(self.guards.values())):
             proof = await _proof(guard.clean)
-            await self._record(ev.CleanJudged(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence))
+            await self._record(
+                ev.CleanJudged(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
+            )
         await self._tell_restored()
 
     async def _tell_restored(self) -> None:
@@ -345,7 +372,9 @@ class Experiment:
                     asked = prober(ServiceProbe(node=name, service=service, unit=unit), self.fleet)
                     seen = await ask_until_pass(asked, RECOVERY_LIMIT_S, clock=self.recorder.now_s)
                     await self._record(
-                        ev.RestoredByConsole(at_s=self._now_s, node=name, service=service, status=seen.status, evidence=seen.text)
+                        ev.RestoredByConsole(
+                            at_s=self._now_s, node=name, service=service, status=seen.status, evidence=seen.text
+                        )
                     )
 
     async def _recovery(self) -> None:
@@ -385,4 +414,3 @@ async def _proof(ask: Callable[[], Awaitable[Proof]]) -> Proof:
 
 def _sentence(error: Exception) -> str:
     return str(error) if isinstance(error, GamedayError) else f"{type(error).__name__}: {error}"
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from console import events as ev
@@ -23,7 +23,9 @@ INBOX_EVERY_S = 1.0
 class Preparation:
     """Checklist and approval of one run. Every method may be called at any time before the launch."""
 
-    def __init__(self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals: Iterable[signatures.Approval] = ()) -> None:
+    def __init__(
+        self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals: Iterable[signatures.Approval] = ()
+    ) -> None:
         self.plan = plan
         self.fleet = fleet
         self.recorder = recorder
@@ -58,7 +60,12 @@ class Preparation:
         valid_until_s = self._now_s + found.valid_for_s if found.valid_for_s else 0.0
         await self.recorder.emit(
             ev.ItemChecked(
-                at_s=self._now_s, stage="pre", id=name, status=found.status, evidence=found.evidence, valid_until_s=valid_until_s
+                at_s=self._now_s,
+                stage="pre",
+                id=name,
+                status=found.status,
+                evidence=found.evidence,
+                valid_until_s=valid_until_s,
             )
         )
 
@@ -105,38 +112,39 @@ class Preparation:
 
     async def look_at_approvals(self) -> None:
         """Judge every signature that is there now, from the inbox too; each new finding becomes an event."""
-        policy = self.plan.policy
-        state = self.recorder.state
-        judged = await self.judge_approvals() if policy.quorum else []
+        judged, sufficient, summary = await self._count()
         for verdict in judged:
             key = (verdict.signer, verdict.accepted, f"{verdict.vote} {verdict.why}")
             if key not in self._seen:
                 self._seen.add(key)
-                await self.recorder.emit(
-                    ev.ApprovalSeen(
-                        at_s=self._now_s, signer=verdict.signer, role=verdict.role, vote=verdict.vote,
-                        accepted=verdict.accepted, why=verdict.why, not_after_s=verdict.not_after_s,
-                    )
-                )  # fmt: skip
-        if policy.quorum:
-            tally = signatures.tally(judged, policy, self.plan.operator)
-            sufficient, summary = tally.sufficient, tally.summary
-        else:
-            sufficient, summary = True, f"{self.plan.scenario.risk.value} risk: the operator approves by launching"
+                await self.recorder.emit(_seen(verdict, self._now_s))
+        state = self.recorder.state
         if state.approval is None or (state.approval.sufficient, state.approval.summary) != (sufficient, summary):
             await self.recorder.emit(ev.ApprovalSettled(at_s=self._now_s, sufficient=sufficient, summary=summary))
         await self._settle()
 
-    async def judge_approvals(self) -> list[signatures.Judged]:
-        """Every signature at hand, judged now."""
+    async def _count(self) -> tuple[list[signatures.Judged], bool, str]:
+        """Every signature at hand, judged now; whether they suffice; and one sentence."""
         inventory = self.fleet.inventory
-        now = datetime.fromtimestamp(self._now_s, timezone.utc)
+        now = datetime.fromtimestamp(self._now_s, UTC)
+        inbox = Path(inventory.approvals.inbox) if inventory.approvals.inbox else None
 
-        def work() -> list[signatures.Judged]:
+        def work() -> tuple[list[signatures.Judged], bool, str]:
+            try:
+                policy = signatures.required(self.plan, inventory)
+            except Refused as error:
+                return [], False, str(error)
+            if not policy.quorum:
+                return [], True, f"{self.plan.scenario.risk.value} risk: the operator approves by launching"
             found = dict(self._approvals)
-            if inventory.approvals.inbox:
-                found |= {a.signature: a for a in signatures.collect(Path(inventory.approvals.inbox), self.plan)}
-            return [signatures.judge(a, self.plan, inventory, now) for a in found.values()]
+            unreadable: list[signatures.Judged] = []
+            if inbox:
+                found |= {approval.signature: approval for approval in signatures.collect(inbox, self.plan)}
+                unreadable = signatures.unreadable(inbox, self.plan)
+            judged = [signatures.judge(approval, self.plan, inventory, now) for approval in found.values()]
+            principals = inventory.approvals.roles.get(policy.role, ())
+            tally = signatures.tally(judged, policy, self.plan.operator, principals)
+            return [*judged, *unreadable], tally.sufficient, tally.summary
 
         return await asyncio.to_thread(work)
 
@@ -176,10 +184,20 @@ class Preparation:
 
     async def approvals_hold(self) -> str:
         """Why the approvals no longer suffice, or nothing: verified again at inject."""
+        _, sufficient, summary = await self._count()
+        return "" if sufficient else summary
+
+    async def sign_launch(self) -> Blocker | None:
+        """For medium and high risk the operator is whose key signs the launch; what stands in its way, if anything."""
         if not self.plan.policy.quorum:
-            return ""
-        tally = signatures.tally(await self.judge_approvals(), self.plan.policy, self.plan.operator)
-        return "" if tally.sufficient else tally.summary
+            return None
+        now = datetime.fromtimestamp(self._now_s, UTC)
+        try:
+            signed = await asyncio.to_thread(signatures.launch, self.plan, self.fleet.inventory, now)
+        except Refused as error:
+            return Blocker(str(error), "name approvals.operator and its operator_key in the inventory", Reason.APPROVAL)
+        await self.recorder.emit(_seen(signed, self._now_s))
+        return None
 
     async def _settle(self) -> None:
         """Tell which of the three phases before the launch the run is in."""
@@ -197,6 +215,18 @@ class Preparation:
             await self.recorder.emit(ev.PhaseEntered(at_s=self._now_s, phase=phase))
 
 
+def _seen(verdict: signatures.Judged, at_s: float) -> ev.ApprovalSeen:
+    return ev.ApprovalSeen(
+        at_s=at_s,
+        signer=verdict.signer,
+        role=verdict.role,
+        vote=verdict.vote,
+        accepted=verdict.accepted,
+        why=verdict.why,
+        not_after_s=verdict.not_after_s,
+    )
+
+
 def _why(status: str, evidence: str, automatic: bool) -> str:
     return f"{status}: {evidence}" if evidence else status if automatic else "not ticked"
 
@@ -204,5 +234,3 @@ def _why(status: str, evidence: str, automatic: bool) -> str:
 def _item_fix(brief: ev.ItemBrief, risk: Risk) -> str:
     fix = "repair it and check again" if brief.automatic else "tick it once it is done"
     return f"{fix}, or override it with a reason" if risk is Risk.LOW else fix
-
-

@@ -32,7 +32,9 @@ class Runner:
     The plan runs at most once: its run folder is claimed when the runner is made.
     """
 
-    def __init__(self, plan: Plan, fleet: Fleet, *, approvals: Iterable[Approval] = (), clock: Callable[[], float]) -> None:
+    def __init__(
+        self, plan: Plan, fleet: Fleet, *, approvals: Iterable[Approval] = (), clock: Callable[[], float]
+    ) -> None:
         """Claim the run.
 
         Raises:
@@ -122,7 +124,8 @@ class Runner:
             revert_limit_s=max((fault.revert_limit_s for fault in faults), default=0.0),
             steady_state=tuple(ev.ItemBrief(item.id, item.title) for item in scenario.steady_state),
             expectations=tuple(
-                ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required) for e in scenario.expectations
+                ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required)
+                for e in scenario.expectations
             ),
             pre=pre_items(plan, self.fleet.inventory),
             post=post_items(plan, self.fleet.inventory),
@@ -137,7 +140,9 @@ class Runner:
             for name in names:
                 view = self.fleet.view(name)
                 if links.get(name, True) != view.up and view.seen_at_s is not None:
-                    await self.recorder.emit(ev.LinkChanged(at_s=self.recorder.now_s(), node=name, up=view.up, why=view.why))
+                    await self.recorder.emit(
+                        ev.LinkChanged(at_s=self.recorder.now_s(), node=name, up=view.up, why=view.why)
+                    )
                     links[name] = view.up
                 values: dict[str, float] = {}
                 states: dict[str, str] = {}
@@ -175,6 +180,9 @@ class Runner:
         if self._launched.is_set():
             raise Refused("this run was launched already")
         blockers = await self.preparation.last_look()
+        if not blockers:
+            unsigned = await self.preparation.sign_launch()
+            blockers = [unsigned] if unsigned else []
         if not blockers and not self._launched.is_set():
             await self.recorder.emit(ev.Confirmed(at_s=self.recorder.now_s(), by=by))
             self._launched.set()
@@ -210,7 +218,13 @@ class Runner:
             await self.closing.tick(item, note, status, by)
 
     async def sign(
-        self, verdict: Literal["PASS", "FAIL"], *, by: str, note: str = "", issues: tuple[str, ...] = (), gaps: tuple[str, ...] = ()
+        self,
+        verdict: Literal["PASS", "FAIL"],
+        *,
+        by: str,
+        note: str = "",
+        issues: tuple[str, ...] = (),
+        gaps: tuple[str, ...] = (),
     ) -> None:
         """Sign PASS or FAIL; the write-up is stored, and the run ends.
 

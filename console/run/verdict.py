@@ -59,16 +59,28 @@ def _fault(state: RunState) -> Proposal | None:
     for name in started.targets if started else ():
         node = state.nodes[name]
         if node.effect is not Status.PASS:
-            return Outcome.FAILED, Reason.FAULT_NOT_PROVEN, f"{name}: the fault never showed: {node.effect_evidence or 'no proof'}"
+            return (
+                Outcome.FAILED,
+                Reason.FAULT_NOT_PROVEN,
+                f"{name}: the fault never showed: {node.effect_evidence or 'no proof'}",
+            )
         if not started or not started.fault_lasts_s:
             continue
         later = [effect for effect in state.effects if effect.node == name and effect.status is not Status.PENDING]
         proven = next(i for i, effect in enumerate(later) if effect.status is Status.PASS)
         ended = next((effect for effect in later[proven:] if effect.status is Status.FAIL), None)
         if ended:
-            return Outcome.FAILED, Reason.FAULT_ENDED_EARLY, f"{name}: the fault ended before it was taken back: {ended.evidence}"
+            return (
+                Outcome.FAILED,
+                Reason.FAULT_ENDED_EARLY,
+                f"{name}: the fault ended before it was taken back: {ended.evidence}",
+            )
         if later[-1].status is Status.UNKNOWN:
-            return Outcome.FAILED, Reason.INCONCLUSIVE, f"{name}: the fault could not be proven to the end: {later[-1].evidence}"
+            return (
+                Outcome.FAILED,
+                Reason.INCONCLUSIVE,
+                f"{name}: the fault could not be proven to the end: {later[-1].evidence}",
+            )
     return None
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.lab import Lab
+from tests.trials import Console
 from tests.truth import compare
 
 A1 = "llm-gateway-kill"
+
+
+def stored(lab: Lab, columns: str, name: str) -> str:
+    """What thermal memory holds under that hash."""
+    return lab.psql(f"select {columns} from thermal_memory_archive where memory_hash = '{name}'")
 
 
 @pytest.mark.parametrize("signal", ["TERM", "KILL"])
@@ -25,8 +33,8 @@ def test_a_passed_run_says_all_that_the_result_object_promises(lab: Lab) -> None
     assert (result["outcome"], result["effect_proven"], result["revert_proven"]) == ("passed", True, True)
     assert result["thermal"]["delivered"] is True
     assert {item["outcome"] for item in result["expectations"]} == {"pass"}
-    row = lab.psql(f"select current_stage, temperature_score, sacred_pattern from thermal_memory_archive where memory_hash = '{result['thermal']['hash']}'")
-    assert row == "FRESH|85|f"
+    columns = "current_stage, temperature_score, sacred_pattern"
+    assert stored(lab, columns, result["thermal"]["hash"]) == "FRESH|85|f"
 
 
 def test_a_gateway_that_nothing_restarts_is_failed_and_restored_by_the_console(lab: Lab) -> None:
@@ -36,8 +44,7 @@ def test_a_gateway_that_nothing_restarts_is_failed_and_restored_by_the_console(l
         assert lab.show("redfin", "llm-gateway", "ActiveState") == "active"
     restored = [event for event in done.events if event["event"] == "restored"]
     assert [(event["service"], event["status"]) for event in restored] == [("llm-gateway", "pass")]
-    content = lab.psql(f"select original_content from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'")
-    assert "restored by the console" in content
+    assert "restored by the console" in stored(lab, "original_content", done.result["thermal"]["hash"])
 
 
 def test_a_pattern_that_matches_nothing_is_fault_not_proven(lab: Lab) -> None:
@@ -65,11 +72,16 @@ def test_a_gateway_that_restarts_but_does_not_stay_well_is_failed(lab: Lab, mode
 
 
 def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> None:
+    console = Console(lab.start("run", A1, "--attest", "all", "--json"))
+    reader = threading.Thread(target=console.read)
+    reader.start()
+    assert console.reaches("observe", 60.0), console.lines[-5:]
     lab.ssh("bluefin", "systemctl stop postgresql")
     try:
-        done = lab.run(A1, "--override", "no-active-work=database is down", "--override", "no-council-vote=database is down",
-                       "--override", "baseline-documented=database is down")  # fmt: skip
-        assert done.result["thermal"]["delivered"] is False, str(done)
+        assert console.process.wait(90.0) == 0, console.lines[-5:]
+        reader.join()
+        thermal = json.loads(console.lines[-1])["thermal"]
+        assert thermal["delivered"] is False
         refused = lab.gameday("outbox", "flush")
         assert refused.code != 0, str(refused)
     finally:
@@ -79,7 +91,9 @@ def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> No
     killed.communicate()
     assert lab.gameday("outbox", "flush").code == 0
     assert lab.gameday("outbox", "flush").code == 0
-    rows = lab.psql(f"select count(*) from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'")
+    rows = lab.psql(
+        f"select count(*) from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'"
+    )
     assert rows == "1"
 
 

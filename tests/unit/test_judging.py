@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.probes.base import Observation
+
 from console.run.judging import Judgement, Window
 from console.terms import Status
 
@@ -29,7 +30,13 @@ def test_the_time_reported_is_the_window_s_first_instant_not_its_end() -> None:
 
 def test_an_answer_that_holds_too_briefly_is_a_failure_that_says_so() -> None:
     window = Window(5.0, 10.0, T0)
-    told = judged(window, seen(1, Status.PASS), seen(3, Status.PASS), seen(4, Status.FAIL, "refused"), seen(6, Status.FAIL, "refused"))
+    told = judged(
+        window,
+        seen(1, Status.PASS),
+        seen(3, Status.PASS),
+        seen(4, Status.FAIL, "refused"),
+        seen(6, Status.FAIL, "refused"),
+    )
     assert told is not None
     assert told.status is Status.FAIL
     assert "held for 3.0 s only" in told.observed
@@ -44,7 +51,10 @@ def test_a_first_good_answer_after_the_limit_is_a_failure_with_its_time() -> Non
 
 def test_an_unknown_answer_breaks_the_window() -> None:
     window = Window(30.0, 5.0, T0)
-    assert judged(window, seen(1, Status.PASS), seen(4, Status.UNKNOWN), seen(5, Status.PASS), seen(8, Status.PASS)) is None
+    assert (
+        judged(window, seen(1, Status.PASS), seen(4, Status.UNKNOWN), seen(5, Status.PASS), seen(8, Status.PASS))
+        is None
+    )
     told = window.add(seen(10, Status.PASS))
     assert told is not None
     assert told.after_s == 5.0

@@ -25,7 +25,8 @@ def test_a_run_in_which_everything_was_seen_is_passed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(Status.FAIL, Reason.EXPECTATION), (Status.UNKNOWN, Reason.INCONCLUSIVE), (Status.PENDING, Reason.INCONCLUSIVE)]
+    ("status", "reason"),
+    [(Status.FAIL, Reason.EXPECTATION), (Status.UNKNOWN, Reason.INCONCLUSIVE), (Status.PENDING, Reason.INCONCLUSIVE)],
 )
 def test_an_expectation_that_is_not_met_fails_the_run(status: Status, reason: Reason) -> None:
     assert with_events(expectation(status))[:2] == (Outcome.FAILED, reason)
