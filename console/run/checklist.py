@@ -131,9 +131,8 @@ class PreTest:
             )
         hours = int(age) / 3600
         status = Status.PASS if hours <= backups.max_age_h else Status.FAIL
-        return Finding(
-            status, f"{backups.node}:{name} reads well and is {hours:.1f} h old (limit {backups.max_age_h:g} h)"
-        )
+        age_text = f"{hours:.1f} h old (limit {backups.max_age_h:g} h)"
+        return Finding(status, f"{backups.node}:{name} reads well and is {age_text}")
 
     async def _query(self, query: Query) -> Finding:
         value = await self.fleet.database(query.database).value(query.sql)

@@ -91,10 +91,7 @@ def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> No
     killed.communicate()
     assert lab.gameday("outbox", "flush").code == 0
     assert lab.gameday("outbox", "flush").code == 0
-    rows = lab.psql(
-        f"select count(*) from thermal_memory_archive where memory_hash = '{done.result['thermal']['hash']}'"
-    )
-    assert rows == "1"
+    assert stored(lab, "count(*)", thermal["hash"]) == "1"
 
 
 def test_a_plan_runs_at_most_once(lab: Lab, tmp_path: Path) -> None:
