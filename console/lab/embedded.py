@@ -97,6 +97,8 @@ def up(
     except BaseException:
         _give_up(daemon, lab, lab_id)
         raise
+    if lab.root in _ours:
+        _close(_ours.pop(lab.root))
     _ours[lab.root] = daemon
     return lab.inventory
 

@@ -86,19 +86,51 @@ async def _serve(place: Place, process: asyncssh.SSHServerProcess[bytes]) -> Non
         return process.exit(126)
     ended = asyncio.create_task(exit_of(child))
     closed = asyncio.create_task(process.wait_closed())
+    fed = asyncio.create_task(_feed(process, child))
     try:
-        # A negative pid is the process group: a signal request reaches the whole command, as sshd's does.
-        process.set_redirect_pid(-child.pid)
-        await process.redirect(child.stdin, child.stdout, child.stderr, send_eof=False)
+        await process.redirect(stdout=child.stdout, stderr=child.stderr, send_eof=False)
         await asyncio.wait({ended, closed}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            process.set_redirect_pid(None)
             await _finish(process, ended.result()[0], closed)
     finally:
+        fed.cancel()
         await _hang_up(child, ended)
         process.close()
         await closed
     return None
+
+
+async def _feed(process: asyncssh.SSHServerProcess[bytes], child: subprocess.Popen[bytes]) -> None:
+    """Pass input, its end and signal requests on to the command.
+
+    Not by asyncssh's redirection: that refills the pipe from within its transport's callback, where CPython closes a
+    pipe at the end of input without writing what was just refilled.
+    """
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), child.stdin
+    )
+    pipe = asyncio.StreamWriter(transport, protocol, None, loop)
+    try:
+        while True:
+            try:
+                data = await process.stdin.read(65536)
+            except asyncssh.SignalReceived as request:
+                signal_group(child.pid, getattr(signal, f"SIG{request.signal}", signal.SIGTERM))
+                continue
+            except asyncssh.BreakReceived:
+                signal_group(child.pid, signal.SIGINT)
+                continue
+            except (asyncssh.Error, OSError):
+                return
+            if not data:
+                return
+            # What the command does not read is dropped, as by sshd.
+            with contextlib.suppress(OSError):
+                pipe.write(data)
+                await pipe.drain()
+    finally:
+        pipe.close()
 
 
 async def _finish(process: asyncssh.SSHServerProcess[bytes], code: int, closed: asyncio.Task[None]) -> None:

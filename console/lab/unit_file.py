@@ -87,7 +87,7 @@ def parse_unit(name: str, text: str, path: str = "") -> Unit:
     try:
         command = tuple(shlex.split(last("ExecStart", "")))
         if not command:
-            raise UnitError(f"{name}: lacks ExecStart=")
+            raise UnitError("lacks ExecStart=")
         assignments = [word for line in values.get("Environment", []) for word in shlex.split(line)]
         return Unit(
             name=name,
@@ -104,8 +104,6 @@ def parse_unit(name: str, text: str, path: str = "") -> Unit:
             timeout_stop_s=seconds(last("TimeoutStopSec", "90")),
             kill_signal=signal_number(last("KillSignal", "SIGTERM")),
         )
-    except UnitError:
-        raise
     except ValueError as error:
         raise UnitError(f"{name}: {error}") from error
 

@@ -1,0 +1,482 @@
+"""The embedded lab, up for real: what it offers, and that nothing of it outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import psycopg
+import pytest
+
+from console.lab import embedded
+from console.lab.layout import LabLayout
+from console.lab.processes import marked
+from console.lab.remains import Facts, read_facts
+from console.plan.inventory import Inventory, load_inventory
+
+UNITS = {"redfin": 7, "bluefin": 2, "greenfin": 1}
+
+
+def until(true: Callable[[], Any], limit_s: float = 20.0) -> Any:
+    """Wait until something is true, and give it back."""
+    deadline = time.monotonic() + limit_s
+    while not (value := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def facts(lab: LabLayout) -> Facts:
+    found = read_facts(lab)
+    assert found
+    return found
+
+
+def postgres_of(lab: LabLayout) -> list[str]:
+    """The postgres processes of that lab: they overwrite their environment, and with it the mark."""
+    found = []
+    for proc in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(proc / "cwd") == str(lab.pgdata):
+                found.append(proc.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabLayout]:
+    root = tmp_path_factory.mktemp("lab")
+    embedded.up(root, lease_s=3)
+    yield LabLayout(root)
+    embedded.down(root)
+
+
+@pytest.fixture(scope="module")
+def inventory(lab: LabLayout) -> Inventory:
+    return load_inventory(lab.inventory)
+
+
+async def ssh(inventory: Inventory, node: str, **options: Any) -> asyncssh.SSHClientConnection:
+    entry = inventory.nodes[node]
+    wanted: dict[str, Any] = {
+        "username": entry.user,
+        "client_keys": [entry.identity],
+        "known_hosts": entry.known_hosts,
+        "config": None,
+        "agent_path": None,
+    }
+    wanted |= options
+    return await asyncssh.connect(entry.address, entry.port, **wanted)
+
+
+async def say(inventory: Inventory, node: str, command: str) -> str:
+    """What a command on a node prints, without the last newline."""
+    async with await ssh(inventory, node) as connection:
+        done = await connection.run(command, check=True)
+    return str(done.stdout).strip()
+
+
+def query(inventory: Inventory, sql: str) -> list[tuple[Any, ...]]:
+    with connect(inventory) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def connect(inventory: Inventory) -> psycopg.Connection[tuple[Any, ...]]:
+    entry = inventory.databases["federation"]
+    return psycopg.connect(
+        host=entry.host, port=entry.port, dbname=entry.dbname, user=entry.user, passfile=entry.passfile, autocommit=True
+    )
+
+
+def health(inventory: Inventory) -> int:
+    """What the gateway's /health answers; 0 for nothing."""
+    try:
+        with urllib.request.urlopen(inventory.nodes["redfin"].services["llm-gateway"].health, timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return int(error.code)
+    except OSError:
+        return 0
+
+
+def gateway_state(lab: LabLayout) -> dict[str, str]:
+    return embedded.read_state(lab.node("redfin").state / "llm-gateway.service")
+
+
+def events(file: Path, event: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, file.read_text().splitlines()) if line["event"] == event]
+
+
+def test_the_inventory_is_like_any_users_and_all_that_it_names_is_there(inventory: Inventory) -> None:
+    assert {name: len(node.services) for name, node in inventory.nodes.items()} == UNITS
+    approvals = inventory.approvals
+    files = [approvals.allowed_signers, approvals.operator_key, inventory.databases["federation"].passfile]
+    files += [path for node in inventory.nodes.values() for path in (node.identity, node.known_hosts)]
+    assert [path for path in files if not Path(path).is_file()] == []
+    assert Path(approvals.inbox).is_dir()
+    assert inventory.lease_s == 3
+
+
+def test_secrets_are_closed_to_others(lab: LabLayout, inventory: Inventory) -> None:
+    private = [file for file in lab.keys.iterdir() if b"PRIVATE KEY" in file.read_bytes()]
+    assert len(private) == 3 + 1 + 5
+    private += [lab.passfile, lab.superuser_passfile, lab.node("bluefin").passfile, lab.allowed_signers]
+    assert {file.stat().st_mode & 0o777 for file in private} == {0o600}
+    assert {lab.node(name).run.stat().st_mode & 0o777 for name in UNITS} == {0o700}
+
+
+def test_no_password_stands_on_a_command_line(lab: LabLayout) -> None:
+    password = lab.superuser_passfile.read_text().strip().rsplit(":", 1)[1]
+    for pid in marked(facts(lab).id):
+        assert password.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_status_shows_every_service_active(lab: LabLayout) -> None:
+    status = embedded.status(lab.root)
+    assert status.up
+    assert {node.name: [entry.active for entry in node.services] for node in status.nodes} == {
+        name: ["active"] * count for name, count in UNITS.items()
+    }
+
+
+def test_a_second_up_leaves_the_lab_as_it_is(lab: LabLayout) -> None:
+    before, lines = facts(lab), list[str]()
+    assert embedded.up(lab.root, progress=lines.append) == lab.inventory
+    assert (facts(lab), lines) == (before, ["the lab is running already"])
+
+
+async def test_commands_run_on_their_node_with_bytes_and_exit_codes_passed_through(inventory: Inventory) -> None:
+    async with await ssh(inventory, "redfin") as connection:
+        blob = os.urandom(1_000_000)
+        assert (await connection.run("cat", input=blob, encoding=None)).stdout == blob
+        done = await connection.run('echo "$GAMEDAY_NODE $PWD $HOME"; echo no >&2; exit 7')
+        assert (done.stderr, done.exit_status) == ("no\n", 7)
+        node, pwd, home = str(done.stdout).split()
+        assert (node, pwd) == ("redfin", home)
+        killed = await connection.run("kill -9 $$")
+        assert killed.exit_signal is not None
+        assert killed.exit_signal[0] == "KILL"
+
+
+async def test_a_signal_request_reaches_the_whole_command(inventory: Inventory) -> None:
+    async with await ssh(inventory, "redfin") as connection:
+        process = await connection.create_process("trap 'echo caught; exit 3' TERM; echo ready; sleep 1000 & wait")
+        assert await process.stdout.readline() == "ready\n"
+        process.send_signal("TERM")
+        done = await process.wait()
+        assert (done.stdout, done.exit_status) == ("caught\n", 3)
+
+
+async def test_a_shell_without_a_command_reads_its_input(inventory: Inventory) -> None:
+    async with await ssh(inventory, "greenfin") as connection:
+        assert (await connection.run(input="echo $GAMEDAY_NODE\n")).stdout == "greenfin\n"
+
+
+async def test_dozens_of_commands_run_at_once_on_one_connection(inventory: Inventory) -> None:
+    async with await ssh(inventory, "bluefin") as connection:
+        done = await asyncio.gather(*(connection.run(f"sleep 0.2; echo {number}") for number in range(60)))
+    assert [int(str(entry.stdout)) for entry in done] == list(range(60))
+
+
+async def test_another_user_and_a_wrong_host_key_are_refused(lab: LabLayout, inventory: Inventory) -> None:
+    with pytest.raises(asyncssh.PermissionDenied):
+        await ssh(inventory, "redfin", username="root")
+    stranger = asyncssh.generate_private_key("ssh-ed25519")
+    with pytest.raises(asyncssh.PermissionDenied):
+        await ssh(inventory, "redfin", client_keys=[stranger])
+    wrong = lab.known_hosts.read_text().replace(f":{inventory.nodes['redfin'].port} ", ":1 ")
+    with pytest.raises(asyncssh.HostKeyNotVerifiable):
+        await ssh(inventory, "redfin", known_hosts=wrong.encode())
+
+
+async def test_a_closed_channel_ends_its_command_but_not_what_called_setsid(inventory: Inventory) -> None:
+    async with await ssh(inventory, "redfin") as connection:
+        command = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; sleep 1000 & echo $!; wait"
+        process = await connection.create_process(command)
+        own, child = int(await process.stdout.readline()), int(await process.stdout.readline())
+        process.close()
+        await asyncio.to_thread(until, lambda: not alive(child))
+        assert alive(own)
+        os.kill(own, signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def test_forwarding_reaches_the_nodes_loopback_and_nothing_else(inventory: Inventory) -> None:
+    async with await ssh(inventory, "bluefin") as connection:
+        reader, writer = await connection.open_connection("127.0.0.1", inventory.databases["federation"].port)
+        writer.write(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")  # SSLRequest
+        assert await reader.read(1) == b"N"
+        writer.close()
+        with pytest.raises(asyncssh.ChannelOpenError):
+            await connection.open_connection("192.0.2.1", 80)
+
+
+async def test_systemctl_on_the_node_knows_every_unit(inventory: Inventory) -> None:
+    for name, node in inventory.nodes.items():
+        units = " ".join(service.unit for service in node.services.values())
+        shown = await say(inventory, name, f"systemctl show {units} -p LoadState,ActiveState")
+        assert shown.count("LoadState=loaded") == shown.count("ActiveState=active") == UNITS[name]
+
+
+async def test_psql_on_the_node_works_for_the_console_role_without_a_password_typed(inventory: Inventory) -> None:
+    port = inventory.databases["federation"].port
+    told = await say(
+        inventory, "bluefin", f"psql -w -At -h 127.0.0.1 -p {port} -U gameday federation -c 'select 41 + 1'"
+    )
+    assert told == "42"
+
+
+def test_the_database_starts_with_an_empty_archive_and_no_open_vote(inventory: Inventory) -> None:
+    assert inventory.checks.active_work
+    assert inventory.checks.council
+    assert query(inventory, "select * from thermal_memory_archive") == []
+    for check in (inventory.checks.active_work, inventory.checks.council):
+        assert str(query(inventory, check.sql)[0][0]) == check.expect
+
+
+def test_a_wrong_password_is_refused_on_every_way_in(lab: LabLayout, inventory: Inventory) -> None:
+    rules = [line for line in (lab.pgdata / "pg_hba.conf").read_text().splitlines() if line and line[0] != "#"]
+    assert {line.split()[-1] for line in rules} == {"scram-sha-256"}
+
+
+def test_fifty_more_connections_reach_the_limit_of_an_ordinary_role(inventory: Inventory) -> None:
+    counted = query(inventory, "select count(*) from pg_stat_activity where backend_type = 'client backend'")[0][0]
+    assert 9 <= counted <= 11
+    held: list[psycopg.Connection[tuple[Any, ...]]] = []
+    try:
+        with pytest.raises(psycopg.OperationalError, match="remaining connection slots are reserved"):
+            held.extend(connect(inventory) for _ in range(50))
+        assert health(inventory) == 200
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_readable_backup_of_today_is_there(inventory: Inventory) -> None:
+    assert inventory.checks.backups
+    [backup] = Path(inventory.checks.backups.path).iterdir()
+    assert b"CREATE TABLE public.thermal_memory_archive" in gzip.decompress(backup.read_bytes())
+    assert time.time() - backup.stat().st_mtime < 3600
+
+
+@pytest.mark.parametrize("principal", ["operator", "tpm", "council-1", "council-2", "council-3"])
+def test_the_approval_keys_sign_what_allowed_signers_accepts(
+    lab: LabLayout, inventory: Inventory, principal: str
+) -> None:
+    namespace = ["-n", "gameday-approval@1"]
+    key = ["-f", str(lab.keys / principal)]
+    signed = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", *namespace, *key], input=b"x", capture_output=True, check=True
+    )
+    signature = lab.root / "x.sig"
+    signature.write_bytes(signed.stdout)
+    verify = ["ssh-keygen", "-Y", "verify", "-f", inventory.approvals.allowed_signers, "-I", f"{principal}@lab"]
+    subprocess.run([*verify, *namespace, "-s", str(signature)], input=b"x", capture_output=True, check=True)
+    assert f"{principal}@lab" in {inventory.approvals.operator, *sum(inventory.approvals.roles.values(), ())}
+
+
+def test_the_notice_channel_takes_a_message(lab: LabLayout, inventory: Inventory) -> None:
+    assert inventory.checks.notify
+    subprocess.run(inventory.checks.notify.command, input=b"test window\n", stdout=subprocess.DEVNULL, check=True)
+    assert lab.tpm_inbox.read_text() == "test window\n"
+
+
+def test_the_services_do_something_that_can_be_seen(lab: LabLayout) -> None:
+    redfin, greenfin = lab.node("redfin").log, lab.node("greenfin").log
+    until(lambda: "gateway 200" in (redfin / "it-triad.log").read_text())
+    until(lambda: "remembered memory" in (redfin / "memory-jr-autonomic.log").read_text())
+    until(lambda: "task 2 done" in (redfin / "executive-jr-autonomic.log").read_text())
+    until(lambda: "database answers" in (redfin / "ganuda-heartbeat.log").read_text())
+    until(lambda: "redfin llm-gateway 200" in (greenfin / "greenfin-heartbeat.log").read_text())
+
+
+def test_a_terminated_gateway_comes_back_by_itself_and_its_times_are_logged(
+    lab: LabLayout, inventory: Inventory
+) -> None:
+    logs = lab.node("redfin").log
+    old = gateway_state(lab)
+    assert b"uvicorn\0gateway:app" in Path(f"/proc/{old['MainPID']}/cmdline").read_bytes()
+    os.kill(int(old["MainPID"]), signal.SIGTERM)
+    until(lambda: health(inventory) == 0)
+    until(lambda: health(inventory) == 200)
+    new = gateway_state(lab)
+    assert int(new["NRestarts"]) == int(old["NRestarts"]) + 1
+    gone = events(logs / "supervisor.jsonl", "exited")[-1]
+    well = until(lambda: [e for e in events(logs / "gateway.jsonl", "first_ok") if str(e["pid"]) == new["MainPID"]])[0]
+    assert (str(gone["pid"]), gone["signal"]) == (old["MainPID"], signal.SIGTERM)
+    assert 2.0 < well["monotonic_s"] - gone["monotonic_s"] < 10
+
+
+@pytest.mark.parametrize(("mode", "answer"), [("unhealthy", 500), ("flapping", 200)])
+async def test_the_gateways_next_start_follows_the_mode_in_its_unit_file(
+    lab: LabLayout, inventory: Inventory, mode: str, answer: int
+) -> None:
+    unit = lab.node("redfin").units / "llm-gateway.service"
+    text = unit.read_text()
+    try:
+        unit.write_text(text.replace("GATEWAY_MODE=ok", f"GATEWAY_MODE={mode}"))
+        await say(inventory, "redfin", "systemctl daemon-reload && systemctl restart llm-gateway")
+        await asyncio.to_thread(until, lambda: health(inventory) == answer)
+        if mode == "flapping":
+            await asyncio.to_thread(until, lambda: gateway_state(lab)["NRestarts"] == "1")
+    finally:
+        unit.write_text(text)
+        await say(inventory, "redfin", "systemctl daemon-reload && systemctl restart llm-gateway")
+        await asyncio.to_thread(until, lambda: health(inventory) == 200)
+
+
+def test_a_crashed_postgresql_answers_again_by_itself(lab: LabLayout, inventory: Inventory) -> None:
+    state = lab.node("bluefin").state / "postgresql.service"
+    os.kill(int(embedded.read_state(state)["MainPID"]), signal.SIGKILL)
+
+    def answers() -> bool:
+        try:
+            return query(inventory, "select 1") == [(1,)]
+        except psycopg.OperationalError:
+            return False
+
+    until(lambda: embedded.read_state(state)["SubState"] == "running" and answers())
+    assert int(embedded.read_state(state)["NRestarts"]) >= 1
+
+
+def test_two_labs_do_not_disturb_each_other(lab: LabLayout, inventory: Inventory, tmp_path: Path) -> None:
+    embedded.up(tmp_path)
+    other = LabLayout(tmp_path)
+    assert not set(facts(lab).ports.values()) & set(facts(other).ports.values())
+    other_id = facts(other).id
+    assert embedded.down(tmp_path)
+    assert marked(other_id) == []
+    assert embedded.status(lab.root).up
+    assert health(inventory) == 200
+
+
+def test_down_leaves_no_process_and_only_logs(tmp_path: Path) -> None:
+    embedded.up(tmp_path)
+    lab = LabLayout(tmp_path)
+    lab_id = facts(lab).id
+    assert len(marked(lab_id)) >= 1 + 3 + 10
+    assert embedded.down(tmp_path)
+    assert (marked(lab_id), postgres_of(lab)) == ([], [])
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".log", ".jsonl", ".lock"}
+    assert not embedded.down(tmp_path)
+
+
+def test_killing_the_daemon_leaves_no_process(tmp_path: Path) -> None:
+    inventory = load_inventory(embedded.up(tmp_path))
+    lab = LabLayout(tmp_path)
+    known = facts(lab)
+    node = inventory.nodes["redfin"]
+    where = ["-i", node.identity, "-o", f"UserKnownHostsFile={node.known_hosts}", "-p", str(node.port)]
+    script = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo ready; sleep 1000"
+    held = subprocess.Popen(["ssh", "-F", "none", *where, f"{node.user}@127.0.0.1", script], stdout=subprocess.PIPE)
+    assert held.stdout
+    assert held.stdout.readline() == b"ready\n"
+    os.kill(known.pid, signal.SIGKILL)
+    until(lambda: not marked(known.id) and not postgres_of(lab), 10)
+    held.communicate()
+    assert not embedded.status(tmp_path).up
+    assert embedded.down(tmp_path)
+
+
+def test_the_next_up_ends_what_a_killed_lab_left(tmp_path: Path) -> None:
+    embedded.up(tmp_path)
+    lab = LabLayout(tmp_path)
+    known = facts(lab)
+    nodes = [pid for pid in marked(known.id) if b"console.lab.node" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    for pid in (known.pid, *nodes):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (known.pid, *nodes):
+        os.kill(pid, signal.SIGKILL)
+    assert marked(known.id)
+    embedded.up(tmp_path)
+    assert marked(known.id) == []
+    assert embedded.status(tmp_path).up
+    embedded.down(tmp_path)
+
+
+CALL_UP = """
+import sys, time
+from pathlib import Path
+from console.lab import embedded
+signalled = lambda line: print(line, flush=True)
+embedded.up(Path(sys.argv[1]), lifeline=True, progress=signalled)
+print("up", flush=True)
+time.sleep(1000)
+"""
+
+
+def caller(root: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", CALL_UP, str(root)], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_lab_on_a_lifeline_ends_with_the_process_that_called_up(tmp_path: Path) -> None:
+    with caller(tmp_path) as process:
+        assert process.stdout
+        until(lambda: process.stdout and process.stdout.readline() == "up\n")
+        known = facts(LabLayout(tmp_path))
+        process.kill()
+    until(lambda: not marked(known.id) and not postgres_of(LabLayout(tmp_path)), 10)
+    until(lambda: not embedded.status(tmp_path).up)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("moment", ["bluefin: initdb", "nodes: SSH and supervisor", "services: waiting"])
+def test_an_interrupted_up_leaves_no_process(tmp_path: Path, moment: str, number: int) -> None:
+    with caller(tmp_path) as process:
+        assert process.stdout
+        until(lambda: process.stdout and process.stdout.readline().startswith(moment))
+        known = facts(LabLayout(tmp_path))
+        process.send_signal(number)
+    until(lambda: not marked(known.id) and not postgres_of(LabLayout(tmp_path)), 15)
+
+
+def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from console.cli.lab import lab; lab()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_brings_it_up_shows_it_and_takes_it_down(tmp_path: Path) -> None:
+    where = ["--dir", str(tmp_path)]
+    assert run_cli("status", *where).returncode == 3
+    up = run_cli("up", *where)
+    try:
+        assert (up.returncode, up.stdout.splitlines()[-1]) == (0, str(tmp_path / "inventory.yaml"))
+        status = run_cli("status", *where)
+        assert status.returncode == 0
+        assert re.search(r"llm-gateway +● active \(running\) +port \d+", status.stdout)
+    finally:
+        assert run_cli("down", *where).returncode == 0
+    assert run_cli("status", *where).returncode == 3
+
+
+def test_the_command_line_refuses_a_folder_with_something_else_in_it(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    refused = run_cli("up", "--dir", str(tmp_path))
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_systemd_lab_says_in_a_sentence_that_it_is_not_built() -> None:
+    refused = run_cli("up", "--kind", "systemd")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
