@@ -1,0 +1,352 @@
+"""The guard of a node without systemd: two shell processes that watch the lease and each other (guard.sh)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from shlex import quote
+from typing import Literal
+
+from console.errors import NodeUnreachable
+from console.faults.base import Scripts
+from console.nodes import scripts
+from console.nodes.proof import Busy, InjectResult, NotArmed, Proof
+from console.nodes.ssh import Completed, SshNode, Stream
+from console.plan.plan import Plan, PlannedNode, hand_command
+from console.terms import Status
+
+PAUSE_S = 2.0
+"""A console that stood still for this long beyond a tick was paused: it cannot tell what happened meanwhile."""
+ASK_LIMIT_S = 10.0
+START_LIMIT_S = 10.0
+EVIDENCE_CHARS = 2000
+RUN_SLACK_S = 900.0
+"""What a run may take besides the times that its plan names: checks, proofs, people."""
+RUN_LIMIT_S = 7200.0
+
+NOTHING = Scripts(inject="set -eu\n", effect="set -eu\n", revert="set -eu\n", clean="set -eu\n")
+"""For nodes that are only measured."""
+
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Runs on while the machine sleeps, and is never set: the one that shows every pause."""
+
+
+class ShellGuard:
+    """One run's hold on one node, by the guard in guard.sh. See the protocol in guard.py."""
+
+    def __init__(self, node: SshNode, planned: PlannedNode, plan: Plan) -> None:
+        actions = [action for action in plan.actions if action.node == planned.name]
+        self.lost = asyncio.Event()
+        self.lost_why = ""
+        self._ssh = node
+        self._run_dir = planned.run_dir
+        self._run = plan.run
+        self._folder = f"{planned.run_dir}/{plan.run}"
+        self._operator = plan.operator
+        self._lease_s = plan.lease_s
+        self._actions = [action.scripts for action in actions] or [NOTHING]
+        self._revert_limit_s = sum(action.fault.revert_limit_s for action in actions) or 10.0
+        self._run_limit_s = run_limit_s(plan)
+        self._stream: Stream | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._state = ""
+        self._greeting = ""
+        self._state_changed = asyncio.Condition()
+        self._beat = 0
+        self._sent_at: dict[int, float] = {}
+        self._heard_at: float | None = None
+        self._reverting = False
+        self._releasing = False
+
+    @property
+    def kind(self) -> Literal["systemd", "shell"]:
+        """What stands behind it."""
+        return "shell"
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self._ssh.name
+
+    @property
+    def hand_revert(self) -> str:
+        """One command line that takes the fault back from any shell, whatever became of the console."""
+        spec = self._ssh.spec
+        words = ["ssh"]
+        if spec.port != 22:
+            words += ["-p", str(spec.port)]
+        if spec.identity:
+            words += ["-i", spec.identity]
+        if spec.known_hosts:
+            words += ["-o", f"UserKnownHostsFile={spec.known_hosts}"]
+        if spec.jump:
+            words += ["-J", spec.jump]
+        sudo = "sudo -n " if spec.sudo else ""
+        at = f"{spec.user}@{spec.address}" if spec.user else spec.address
+        return hand_command(*words, at, f"{sudo}sh {quote(self._folder)}/guard stop")
+
+    @property
+    def lease_left_s(self) -> float | None:
+        """For how long the node still waits for a word, in seconds; None while nothing is held."""
+        if self._heard_at is None:
+            return None
+        return max(0.0, self._lease_s - (_now() - self._heard_at))
+
+    async def arm(self) -> None:
+        """Take the node. See the protocol."""
+        settings: dict[str, str | int] = {
+            "OPERATOR": " ".join(self._operator.split()),
+            "LEASE": _hundredths(self._lease_s),
+            "REVERT_LIMIT": _hundredths(self._revert_limit_s),
+            "RUN_LIMIT": _hundredths(self._run_limit_s),
+        }
+        made = await self._program(scripts.prepare(self._run_dir, self._run, settings, self._actions))
+        if made.exit_status != 0:
+            raise NotArmed(f"{self.node}: no guard: {_said(made)}")
+        self._stream = await self._ssh.stream(f"sh {quote(self._folder)}/guard arm", sudo=True)
+        self._tasks.append(asyncio.create_task(self._listen(self._stream), name=f"guard {self.node}"))
+        try:
+            await self._until(bool, START_LIMIT_S)
+            word, *rest = self._greeting.split("\t")
+            if word == "busy" and len(rest) == 3:
+                raise Busy(self.node, rest[0], rest[1], int(rest[2]) / 100)
+            if word != "armed":
+                raise NotArmed(f"{self.node}: the guard did not start: {self._greeting.strip() or 'no answer'}")
+        except BaseException:
+            self._releasing = True
+            await self._hang_up()
+            raise
+        self._heard_at = _now()
+        self._tasks.append(asyncio.create_task(self._keep_lease(self._stream), name=f"lease {self.node}"))
+
+    async def go(self) -> None:
+        """Start inject. See the protocol."""
+        if not self._stream or self.lost.is_set() or self._state != "armed":
+            raise NotArmed(f"{self.node}: {self.lost_why or 'the guard is not armed'}")
+        await self._stream.write("go\n")
+        if not await self._until(lambda state: state != "armed", START_LIMIT_S, hurry=True):
+            raise NodeUnreachable(f"{self._ssh.where}: {self.lost_why or 'inject was not started'}")
+        if self._state not in ("went", "injected"):
+            raise NotArmed(f"{self.node}: inject was not started: {self.lost_why or self._state}")
+
+    async def inject_result(self) -> InjectResult | None:
+        """How inject ended. See the protocol."""
+        if self._state == "went":
+            return None
+        folder = quote(self._folder)
+        try:
+            done = await self._program(f"cat {folder}/inject.status && head -c 4000 {folder}/inject.out\n")
+        except NodeUnreachable:
+            return None
+        first, _, output = done.stdout.partition("\n")
+        if not first.isdigit():
+            return None
+        return InjectResult(int(first), output[:EVIDENCE_CHARS].rstrip())
+
+    async def effect(self) -> Proof:
+        """Whether the fault acts now. See the protocol."""
+        return await self._ask("effect")
+
+    async def clean(self) -> Proof:
+        """Whether no trace is left. See the protocol."""
+        return await self._ask("clean")
+
+    async def revert(self) -> Proof:
+        """Take the fault back. See the protocol."""
+        self._reverting = True
+        give_up_at = _now() + self._lease_s + self._revert_limit_s + 10
+        with contextlib.suppress(NodeUnreachable, TimeoutError):
+            if self._stream:
+                async with asyncio.timeout(1):
+                    await self._stream.write("stop\n")
+        # The guard answers for a dead one too; when its folder is gone, what it left behind speaks.
+        ended = quote(f"{self._folder}.ended")
+        program = (
+            f"if [ -e {quote(self._folder)}/guard ]; then sh {quote(self._folder)}/guard stop; else cat {ended}; fi\n"
+        )
+        why = "it was not asked"
+        while (left_s := give_up_at - _now()) > 0:
+            try:
+                done = await self._program(program, timeout_s=min(left_s, self._revert_limit_s + 10))
+            except NodeUnreachable as error:
+                why = str(error)
+                await asyncio.sleep(0.2)
+                continue
+            if done.stdout.startswith("run "):
+                return _reverted(done.stdout)
+            if not done.stdout and f"{self._run}.ended" in done.stderr:
+                return Proof(Status.PASS, "nothing of this run is on the node")
+            why = _said(done) or "it gave no answer"
+            await asyncio.sleep(0.2)
+        return Proof(Status.UNKNOWN, why)
+
+    async def release(self) -> None:
+        """Forget the run on the node. See the protocol."""
+        self._releasing = True
+        folder = quote(self._folder)
+        try:
+            done = await self._program(
+                f"if [ -e {folder}/guard ]; then sh {folder}/guard release; else rm -f {folder}.ended; fi\n"
+                f"[ ! -e {folder} ] || echo {folder} is still there\n"
+            )
+        finally:
+            await self._hang_up()
+        if done.stdout:
+            raise NodeUnreachable(f"{self._ssh.where}: {_said(done)}")
+
+    async def _program(self, text: str, *, timeout_s: float = ASK_LIMIT_S) -> Completed:
+        return await self._ssh.run("sh -s", input=scripts.whole(text), timeout_s=timeout_s, sudo=True)
+
+    async def _ask(self, step: Literal["effect", "clean"]) -> Proof:
+        """Run one of the proofs; unknown unless it says 0 or 1."""
+        folder = quote(self._folder)
+        limit = _hundredths(ASK_LIMIT_S - 1)
+        ask = f"if [ -e {folder}/guard ]; then exec sh {folder}/guard ask {step} {limit}; fi\n"
+        program = f"{ask}cat {folder}.ended\nexit 99\n"
+        try:
+            done = await self._program(program)
+        except NodeUnreachable as error:
+            return Proof(Status.UNKNOWN, str(error))
+        text = _said(done)
+        if done.exit_status == 99:
+            return _told_by_the_end(step, done)
+        if done.exit_status in (0, 1):
+            return Proof(Status.PASS if done.exit_status == 0 else Status.FAIL, text)
+        return Proof(Status.UNKNOWN, text or f"{step} ended with {done.exit_status}")
+
+    async def _listen(self, stream: Stream) -> None:
+        """Take in what the node answers to each beat, until the channel ends."""
+        why = "the node ended the guard's channel"
+        try:
+            async for line in stream:
+                number, _, state = line.partition(" ")
+                if number.isdigit() and state:
+                    self._heard_at = self._sent_at.pop(int(number), self._heard_at)
+                    await self._set_state(state)
+                elif not self._state and line.startswith(("armed", "busy\t")):
+                    self._greeting = line
+                    await self._set_state("armed")
+                elif not self._state:
+                    self._greeting += f"{line} "  # why there will be no guard, or what sudo remarks
+                if self._state.startswith("revert") and not self._reverting:
+                    self._lose("the fault was taken back on the node")
+        except NodeUnreachable as error:
+            why = str(error)
+        if not self._releasing:
+            self._lose(await self._why_ended(why))
+        self._heard_at = None
+        await self._set_state("ended")
+
+    async def _why_ended(self, why: str) -> str:
+        """What the guard itself left as the reason, where it can be read at once."""
+        folder = quote(self._folder)
+        with contextlib.suppress(NodeUnreachable):
+            done = await self._program(f"cat {folder}.ended {folder}/failed\n", timeout_s=1.0)
+            said = [line.removeprefix("why ") for line in done.stdout.splitlines() if line.startswith("why ")]
+            return f"the node let go: {said[0]}" if said else why
+        return why
+
+    async def _keep_lease(self, stream: Stream) -> None:
+        """Send a beat each second, or four in a lease if that is more often; nothing else goes this way."""
+        period_s = min(1.0, self._lease_s / 4)
+        ticked_at = _now()
+        while not self._releasing:
+            with contextlib.suppress(TimeoutError, NodeUnreachable):
+                async with asyncio.timeout(period_s):
+                    await self._send_beat(stream)
+            await asyncio.sleep(period_s)
+            paused_s = _now() - ticked_at - 2 * period_s
+            ticked_at = _now()
+            if paused_s > PAUSE_S:
+                self._lose(f"the console stood still for {paused_s:.1f} s")
+                with contextlib.suppress(TimeoutError, NodeUnreachable):
+                    async with asyncio.timeout(1):
+                        await stream.write("stop\n")
+            if self._heard_at is None:
+                return
+            if self.lease_left_s == 0:
+                self._lose(f"the node did not answer for {self._lease_s:g} s")
+
+    async def _send_beat(self, stream: Stream) -> None:
+        self._beat += 1
+        self._sent_at[self._beat] = _now()
+        await stream.write(f"{self._beat:08d}\n")
+
+    async def _until(self, reached: Callable[[str], bool], limit_s: float, *, hurry: bool = False) -> bool:
+        """Wait for a state of the guard; `hurry`: ask for it ten times a second. False when the time is over."""
+        give_up_at = _now() + limit_s
+        while not reached(self._state):
+            if _now() >= give_up_at:
+                return False
+            if hurry and self._stream:
+                await self._send_beat(self._stream)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1), self._state_changed:
+                    await self._state_changed.wait()
+        return True
+
+    async def _set_state(self, state: str) -> None:
+        async with self._state_changed:
+            self._state = state
+            self._state_changed.notify_all()
+
+    def _lose(self, why: str) -> None:
+        if not self.lost.is_set():
+            self.lost_why = why
+            self.lost.set()
+
+    async def _hang_up(self) -> None:
+        self._heard_at = None
+        if self._stream:
+            await self._stream.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+def run_limit_s(plan: Plan) -> float:
+    """How long a guard holds at most, in seconds, even while its console goes on asking."""
+    scenario = plan.scenario
+    after_s = [e.within_s + e.stable_for_s for e in scenario.expectations if e.after == "revert"]
+    faults_s = sum(action.fault.lasts_s + action.fault.revert_limit_s for action in plan.actions)
+    return min(RUN_LIMIT_S, scenario.observe_s + faults_s + max(after_s, default=0.0) + RUN_SLACK_S)
+
+
+def _reverted(ended: str) -> Proof:
+    """What the guard wrote when it took the fault back: a few `name value` lines, then what revert printed.
+
+    >>> _reverted("run r1\\noperator ann\\nwhy asked to stop\\nreverted 3\\nat 17\\nboot b\\nno such rule\\n").evidence
+    'asked to stop: revert exited 3: no such rule'
+    """
+    facts = dict(line.partition(" ")[::2] for line in ended.splitlines()[:6])
+    output = "\n".join(ended.splitlines()[6:]).strip()
+    status = Status.PASS if facts.get("reverted") == "0" else Status.FAIL
+    said = f"{facts.get('why')}: revert exited {facts.get('reverted')}"
+    return Proof(status, f"{said}: {output}"[:EVIDENCE_CHARS] if output else said)
+
+
+def _told_by_the_end(step: str, done: Completed) -> Proof:
+    """What the proof is once the run's folder is gone: the guard removes it only after its own proof."""
+    lines = done.stdout.splitlines()
+    if step == "effect":
+        return Proof(Status.FAIL, "the fault was taken back on the node")
+    if not lines:
+        return Proof(Status.PASS, "nothing of this run is on the node")
+    if "clean 0" in lines and "reverted 0" in lines:
+        return Proof(Status.PASS, "proven by the node itself when it took the fault back")
+    return Proof(Status.UNKNOWN, _said(done))
+
+
+def _now() -> float:
+    return time.clock_gettime(CLOCK)
+
+
+def _hundredths(seconds: float) -> int:
+    return round(seconds * 100)
+
+
+def _said(done: Completed) -> str:
+    return (done.stdout.strip() or done.stderr.strip())[:EVIDENCE_CHARS]

@@ -1,0 +1,52 @@
+# What the programs on a node share. D is a run's folder, R the folder of all runs; times are in hundredths of a second.
+command -v setsid >/dev/null || setsid() { perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' -- "$@"; }
+
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
+
+if [ -r /proc/uptime ]; then
+    now() { read -r now _ </proc/uptime && now=${now%.*}${now#*.}; }
+    # stamp PID: when that living process was born; false if there is none. Its name may hold anything but a newline.
+    stamp() {
+        { read -r stamp <"/proc/$1/stat"; } 2>/dev/null || return 1
+        set -- ${stamp##*) }
+        stamp=${20}
+        [ "$1" != Z ] && [ "$1" != X ]
+    }
+else
+    now() { now=$(date +%s)00; }
+    stamp() { stamp=$(ps -o stat=,lstart= -p "$1" | sed '/^Z/d; s/^[^ ]* *//' | tr ' ' _) && [ "$stamp" ]; }
+fi
+
+enlist() { stamp $$ && echo "$$ $stamp" >"$D/$1.new" && mv "$D/$1.new" "$D/$1.pid"; }
+alive() { { read -r pid born <"$D/$1.pid"; } 2>/dev/null && stamp "$pid" && [ "$stamp" = "$born" ]; }
+end() { alive "$1" && kill -9 "$pid"; }
+end_group() { alive "$1" && kill -9 -- "-$pid"; }
+# Not `: >file`: where that cannot be written, as on a full disk, it would end the shell.
+mark() { echo >"$D/$1"; }
+first_line() { line=; { read -r line <"$1"; } 2>/dev/null; }
+# For how long the node's lock still waits for the console that holds it.
+lease_left() {
+    now
+    first_line "$R/guard/lease"
+    left=${line:-0}
+    first_line "$R/guard/beat"
+    left=$((left - now + ${line:-now}))
+}
+
+# marked: the processes that the inject of D started, wherever they went: /proc/PID/environ, one a line.
+# The folder belongs to the mark, because the nodes of a practice lab may share their process table.
+marked() {
+    grep -l "GAMEDAY_RUN=${D##*/}" /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
+        grep -qF "GAMEDAY_DIR=$D/" "$file" 2>/dev/null && echo "$file"
+    done
+}
+end_marked() {
+    for _ in 1 2 3 4 5; do
+        found=$(marked)
+        [ "$found" ] || return 0
+        for file in $found; do
+            pid=${file#/proc/}
+            kill -9 "${pid%/environ}"
+        done
+    done
+}

@@ -1,0 +1,38 @@
+"""What a guard has to say: proofs, the injection's result, and why a node could not be taken."""
+
+from __future__ import annotations
+
+import msgspec
+
+from console.errors import GamedayError
+from console.terms import Status
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a node itself says about a fault; unknown where it could not be asked or had no clear answer."""
+
+    status: Status
+    evidence: str
+
+
+class InjectResult(msgspec.Struct, frozen=True):
+    """How `inject` ended. `exit_status` is None if that got lost with the node's link."""
+
+    exit_status: int | None
+    output: str
+
+
+class NotArmed(GamedayError):
+    """The node's guard could not be set up; nothing was made on the node."""
+
+
+class Busy(GamedayError):
+    """Another run holds the node."""
+
+    def __init__(self, node: str, run: str, operator: str, lease_left_s: float) -> None:
+        lapsed = f"its lease lapsed {-lease_left_s:.0f} s ago, `gameday sweep` tells more"
+        lease = f"lease {lease_left_s:.0f} s" if lease_left_s > 0 else lapsed
+        super().__init__(f"{node} is held by run {run or '?'}, operator {operator or '?'}, {lease}")
+        self.run = run
+        self.operator = operator
+        self.lease_left_s = lease_left_s

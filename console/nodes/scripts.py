@@ -1,0 +1,59 @@
+"""The shell texts that go to a node: always over standard input, never on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from shlex import quote
+
+from console.faults.base import Scripts
+
+STEPS = ("inject", "effect", "revert", "clean")
+NEEDED_KB = 1024
+"""What must be free in the run folder's file system."""
+
+
+@cache
+def text(name: str) -> str:
+    """The shell text of that name beside this module."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def whole(*parts: str) -> str:
+    """A program for `sh -s` that does nothing at all if its end does not arrive.
+
+    >>> print(whole("rm -rf /x/y\\n"), end="")
+    {
+    rm -rf /x/y
+    }
+    """
+    return "".join(["{\n", *(part if part.endswith("\n") else f"{part}\n" for part in parts), "}\n"])
+
+
+def assignments(values: Mapping[str, str | int]) -> str:
+    """Shell assignments, one a line.
+
+    >>> assignments({"R": "/run/game day", "N": 3})
+    "R='/run/game day'\\nN=3\\n"
+    """
+    return "".join(f"{name}={quote(str(value))}\n" for name, value in values.items())
+
+
+def file(path: str, content: str) -> str:
+    """A command that writes a file whose content stands in it word for word."""
+    return f"printf '%s' {quote(content)} >{quote(path)}\n"
+
+
+def prepare(run_dir: str, run: str, settings: Mapping[str, str | int], actions: list[Scripts]) -> str:
+    """The program that makes a run's folder: the guard, its settings, the four scripts of each action in 1, 2, ..."""
+    parts = [assignments({"R": run_dir, "RUN": run, "NEEDED_KB": NEEDED_KB}), text("prepare.sh")]
+    for number, scripts in enumerate(actions, start=1):
+        parts.append(f"mkdir {number}\n")
+        parts += [file(f"{number}/{step}", getattr(scripts, step)) for step in STEPS]
+    parts.append(file("guard", text("lib.sh") + text("guard.sh")))
+    numbers = [str(number) for number in range(1, len(actions) + 1)]
+    order = {"ACTIONS": " ".join(numbers), "REVERSED": " ".join(reversed(numbers))}
+    # Last, so that a folder without settings is known as one in which nothing can have happened.
+    parts += [file("settings", assignments({**settings, **order})), "trap - EXIT\n"]
+    return whole(*parts)
