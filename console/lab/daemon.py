@@ -28,7 +28,7 @@ from console.lab.ports import Ports, reserve
 from console.lab.private_file import write_private
 from console.lab.processes import kill_marked
 from console.lab.remains import Facts, clear, end_processes, tidy
-from console.lab.units import PACKAGE_ROOT, write_units
+from console.lab.units import PYTHONPATH, write_units
 
 if TYPE_CHECKING:
     from console.lab.postgres import Cluster
@@ -140,7 +140,7 @@ class Daemon:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, NODE_MARK: name, "PYTHONPATH": str(PACKAGE_ROOT)},
+                env={**os.environ, NODE_MARK: name, "PYTHONPATH": PYTHONPATH},
                 start_new_session=True,
             )
         self._nodes.append(process)

@@ -18,7 +18,7 @@ from console.lab.layout import LAB_MARK, LabLayout
 from console.lab.lock import hold_lock, is_locked
 from console.lab.processes import kill_marked, marked
 from console.lab.remains import check_folder, end_processes, read_facts, tidy
-from console.lab.units import PACKAGE_ROOT
+from console.lab.units import PYTHONPATH
 
 UP_LIMIT_S = 60.0
 DOWN_LIMIT_S = 15.0
@@ -87,7 +87,7 @@ def up(
             stdout=subprocess.PIPE,
             stderr=log,
             cwd="/",
-            env={**os.environ, LAB_MARK: lab_id, "PYTHONPATH": str(PACKAGE_ROOT)},
+            env={**os.environ, LAB_MARK: lab_id, "PYTHONPATH": PYTHONPATH},
             start_new_session=True,
         )
     try:

@@ -55,7 +55,8 @@ class ManagedService:
         A service that waits for its automatic restart is waited for, not hurried.
         """
         async with self._turn:
-            await self._settled.wait()
+            while self.state.sub == "auto-restart":
+                await self._settled.wait()
             if not self._process:
                 self.state.n_restarts = 0
                 self._start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,10 @@ import console
 from console.lab.fleet import FLEET, LabService
 from console.lab.layout import LabLayout, NodeLayout
 
-PACKAGE_ROOT = Path(console.__file__).resolve().parent.parent
+PYTHONPATH = os.pathsep.join(
+    filter(None, [str(Path(console.__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")])
+)
+"""For the lab's own Python processes: where this package is, wherever they are started from."""
 SERVICES = Path(__file__).resolve().parent / "services"
 
 
@@ -57,7 +61,7 @@ def _environment(service: LabService, node: NodeLayout, ports: dict[str, int]) -
     environment = dict(service.environment)
     if service.name == "postgresql":
         return environment
-    environment["PYTHONPATH"] = str(PACKAGE_ROOT)
+    environment["PYTHONPATH"] = PYTHONPATH
     if service.module == "stand_in":
         return environment | {"STAND_IN_FOR": service.name, "STAND_IN_PORT": str(ports[service.name])}
     environment["GATEWAY_HEALTH"] = f"http://127.0.0.1:{gateway}/health"
