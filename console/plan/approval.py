@@ -5,6 +5,7 @@ Everything here blocks for some milliseconds (ssh-keygen): on an event loop call
 
 from __future__ import annotations
 
+import getpass
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -225,6 +226,20 @@ def _inbox(inbox: Path, plan: Plan) -> Iterator[Approval | Judged]:
         except BadInput as error:
             signer = file.name.removeprefix(f"{plan.run}.").removesuffix(".approval")
             yield Judged(signer=signer, role="", vote="", accepted=False, why=str(error), not_after_s=0.0)
+
+
+def operator_for(risk: Risk, inventory: Inventory) -> str:
+    """Who launches: for medium and high risk the inventory's principal, who signs; else the local user.
+
+    Raises:
+        BadInput: this machine has no name for its user.
+    """
+    if risk is not Risk.LOW and inventory.approvals.operator:
+        return inventory.approvals.operator
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise BadInput("this machine has no name for its user: name the operator by --operator") from None
 
 
 def launch(plan: Plan, inventory: Inventory, now: datetime) -> Judged:

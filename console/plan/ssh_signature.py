@@ -64,6 +64,19 @@ def keys_trouble(allowed_signers: str) -> str:
     return ""
 
 
+def principals_of(public_key: Path, allowed_signers: str) -> list[str]:
+    """Whose key this .pub file holds, by the allowed_signers file; nobody's where one of the two cannot be read."""
+    try:
+        words = public_key.read_text(errors="replace").split()
+        lines = Path(allowed_signers).read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    if len(words) < 2:
+        return []
+    fields = [line.split() for line in lines]
+    return [name for field in fields if words[1] in field[1:] for name in field[0].strip('"').split(",")]
+
+
 def verify(text: bytes, signature: str, principal: str, allowed_signers: str) -> Verified:
     """Whether `signature` is `principal`'s over exactly this text, by the keys in the allowed_signers file.
 

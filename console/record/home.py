@@ -43,7 +43,7 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomically(file: Path, content: bytes) -> None:
+def write_atomically(file: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace `file` by `content` in one step; it is on the disk when this returns.
 
     Raises:
@@ -52,7 +52,7 @@ def write_atomically(file: Path, content: bytes) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as out:
-            os.fchmod(out.fileno(), 0o600)
+            os.fchmod(out.fileno(), mode)
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
