@@ -25,7 +25,7 @@ bounded() {
     while stamp "$child"; do
         now
         if [ "$now" -ge "$limit" ]; then
-            kill -9 -- "-$child"
+            kill -9 "-$child"
             wait "$child"
             echo "killed after $(($1 / 100)) s" >>"$D/$2.out"
             return 124

@@ -20,7 +20,7 @@ fi
 enlist() { stamp $$ && echo "$$ $stamp" >"$D/$1.new" && mv "$D/$1.new" "$D/$1.pid"; }
 alive() { { read -r pid born <"$D/$1.pid"; } 2>/dev/null && stamp "$pid" && [ "$stamp" = "$born" ]; }
 end() { alive "$1" && kill -9 "$pid"; }
-end_group() { alive "$1" && kill -9 -- "-$pid"; }
+end_group() { alive "$1" && kill -9 "-$pid"; }
 # Not `: >file`: where that cannot be written, as on a full disk, it would end the shell.
 mark() { echo >"$D/$1"; }
 first_line() { line=; { read -r line <"$1"; } 2>/dev/null; }

@@ -1,0 +1,33 @@
+# What of runs is on this node: tab-separated lines for sweep.py. R is set before, lib.sh stands before this text.
+if [ -d "$R/guard" ]; then
+    first_line "$R/guard/run"
+    run=$line
+    first_line "$R/guard/operator"
+    operator=$line
+    lease_left
+    printf 'lock\t%s\t%s\t%s\n' "$run" "$operator" "$left"
+fi
+for D in "$R"/*/; do
+    D=${D%/}
+    [ -d "$D" ] && [ "${D##*/}" != guard ] || continue
+    OPERATOR='' why='an upload that was cut off'
+    if [ -e "$D/settings" ]; then
+        . "$D/settings"
+        why='nobody holds it'
+        first_line "$D/failed"
+        [ ! "$line" ] || why=$line
+        first_line "$D/result"
+        [ ! "$line" ] || why="$why; $line"
+    fi
+    live=0
+    if alive main || alive warden; then live=1; fi
+    printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
+done
+for file in $(grep -l GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
+    run=$(tr '\0' '\n' <"$file" 2>/dev/null | sed -n 's/^GAMEDAY_RUN=//p' | head -n 1)
+    if [ "$run" ] && grep -qF "GAMEDAY_DIR=$R/$run/" "$file" 2>/dev/null; then
+        pid=${file#/proc/}
+        pid=${pid%/environ}
+        printf 'process\t%s\t%s %s\n' "$run" "$pid" "$(tr '\0\t\n' '   ' <"/proc/$pid/cmdline" 2>/dev/null)"
+    fi
+done
