@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Union
-
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
 
-AnyFault = Union[ProcessSignal, ConnectionFlood, ServiceRestart]
+AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart

@@ -25,8 +25,8 @@ facts() { # connections now | of ordinary roles at most | in all | 1 if this rol
   psql -XwqAt -F' ' -c "
     select (select count(*) from pg_stat_activity where backend_type = 'client backend') - 1,
       m - current_setting('superuser_reserved_connections')::int
-        - coalesce(current_setting('reserved_connections', true), '0')::int, m,
-      rolsuper::int from (select current_setting('max_connections')::int m) s, pg_roles where rolname = current_user" 2>&1
+        - coalesce(current_setting('reserved_connections', true), '0')::int, m, rolsuper::int
+    from (select current_setting('max_connections')::int m) s, pg_roles where rolname = current_user" 2>&1
 }
 """
 
@@ -34,7 +34,7 @@ _PREFLIGHT = """\
 said=$(facts) || { echo "psql cannot log in as $PGUSER: $said"; exit 1; }
 set -- $said
 used=$1 ordinary=$2 super=$4
-[ "$super" = 0 ] || { echo "$PGUSER is a superuser and would take the reserved slots too: name an ordinary role"; exit 1; }
+[ "$super" = 0 ] || { echo "$PGUSER is a superuser and would take the reserved slots: name another role"; exit 1; }
 if [ "$want" != limit ] && [ $((used + want)) -lt "$ordinary" ]; then
   echo "$used in use and $want more do not reach the $ordinary for ordinary roles: set connections=limit"
   exit 1
@@ -69,23 +69,28 @@ some() { # N: open N sessions at once; false when one was refused
 while [ $((got + 10)) -le "$goal" ] && some 10; do :; done
 while [ $got -lt "$goal" ] && some 1; do :; done # sessions that come together are refused too early
 : >finished
-[ "$want" != limit ] || while sleep 1; do some 1 || :; done >keeper 2>&1 & # takes the slots that others give up
+if [ "$want" = limit ]; then # take the slots that others give up
+  while sleep 1; do while some 1; do :; done; done >keeper 2>&1 &
+fi
 """
 
 _EFFECT = """\
 [ -f opened ] || { echo 'no session was opened'; exit 1; }
-[ -f finished ] || { echo "in progress: $(wc -l <opened | tr -d ' ') opened"; exit 3; }
-total=$(wc -l <opened | tr -d ' ')
-held=$(marked "GAMEDAY_FAULT=connection-flood $GAMEDAY_DIR" | grep -cxFf opened) || :
-[ "$held" = "$total" ] && [ "$total" -gt 0 ] || { echo "$held of $total sessions are held"; exit 1; }
+sessions() { wc -l <opened | tr -d ' '; }
+[ -f finished ] || { echo "in progress: $(sessions) opened"; exit 3; }
 read -r used ordinary all super <facts
 tries=3 # a slot that another client gave up is taken again within a second
 while said=$(facts); do
   tries=$((tries - 1))
-  [ $tries -gt 0 ] || { echo "$total opened, ${said%% *} of $ordinary used: the limit is not reached, set connections=limit"; exit 1; }
+  if [ $tries = 0 ]; then
+    echo "$(sessions) opened, ${said%% *} of $ordinary used: the limit is not reached, set connections=limit"
+    exit 1
+  fi
   sleep 1
 done
 echo "$said" | grep -qE "$refusal" || { echo "$said"; exit 2; }
+held=$(marked "GAMEDAY_FAULT=connection-flood $GAMEDAY_DIR" | grep -cxFf opened) ||
+  { echo "none of the $(sessions) sessions is held, but connections are refused: $said"; exit 1; }
 echo "$held sessions held of $ordinary for ordinary roles ($all in all); a new one is refused: ${said#psql: error: }"
 """
 
@@ -115,7 +120,8 @@ class ConnectionFlood(Fault, frozen=True, tag="connection-flood"):
     @property
     def summary(self) -> str:
         """Like `connection-flood up to the limit, held for 30 s`."""
-        return f"{self.kind} {'up to the limit' if self.connections == 'limit' else self.connections}, held for {self.hold_s:g} s"
+        how_many = "up to the limit" if self.connections == "limit" else self.connections
+        return f"{self.kind} {how_many}, held for {self.hold_s:g} s"
 
     @property
     def lasts_s(self) -> float:
@@ -130,8 +136,8 @@ class ConnectionFlood(Fault, frozen=True, tag="connection-flood"):
         """Every ordinary role of the whole server, not only of one database."""
         database = _database(target)
         return (
-            f"No ordinary role gets a new connection to any database of {database.host}:{database.port} on {target.node} "
-            f"for {self.hold_s:g} s; open sessions and the slots reserved for superusers are left alone."
+            f"No ordinary role gets a new connection to any database of {database.host}:{database.port} on "
+            f"{target.node} for {self.hold_s:g} s; open sessions and the superusers' reserved slots are left alone."
         )
 
     def scripts(self, target: Target) -> Scripts:
@@ -139,10 +145,10 @@ class ConnectionFlood(Fault, frozen=True, tag="connection-flood"):
         head = f"{shell.head(target)}{_connect(target)}"
         want = f"want={self.connections}\n"
         return Scripts(
-            inject=f"{head}{shell.mark(self.kind)}{want}{_FACTS}{_INJECT}",
+            inject=f"{shell.head(target, mark=self.kind)}{_connect(target)}{want}{_FACTS}{_INJECT}",
             effect=f"{head}{shell.MARKED}{_FACTS}{_EFFECT}",
             revert=f"{shell.head(target)}{shell.stop_marked(self.kind)}",
-            clean=f"{head}{shell.none_marked(self.kind)}{_CLEAN}",
+            clean=f"{head}{shell.none_marked(self.kind, target)}{_CLEAN}",
             preflight=f"set -eu\n{_connect(target)}{want}{_FACTS}{_PREFLIGHT}",
         )
 

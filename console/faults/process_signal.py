@@ -13,7 +13,9 @@ _FIND = """\
 main=$(systemctl show -p MainPID --value "$unit")
 [ "${main:-0}" -gt 1 ] || { echo "$unit has no main process: nothing was signalled"; exit 1; }
 group=$(systemctl show -p ControlGroup --value "$unit")
-in_group() { case $group in /?*) cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" ;; esac; }
+in_group() {
+  case $group in /?*) cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" ;; esac
+}
 # The unit's processes: its cgroup, its main process and all below that; never this script or what started it.
 members=$({ in_group 2>/dev/null || :; echo; ps -A -o pid= -o ppid=; } | awk -v main="$main" -v me=$$ '
   NF == 1 { member[$1] }
@@ -47,7 +49,8 @@ done <victims
 
 _COVERED = """\
 restart=$(get Restart)
-case $signal:$restart in TERM:always | TERM:on-success | KILL:always | KILL:on-failure | KILL:on-abnormal | KILL:on-abort) ;;
+case $signal:$restart in
+*:always | TERM:on-success | KILL:on-failure | KILL:on-abnormal | KILL:on-abort) ;;
 *) echo "warning: $unit has Restart=${restart:-no}, which does not cover SIG$signal: it may stay down" ;; esac
 """
 
@@ -81,17 +84,18 @@ class ProcessSignal(Fault, frozen=True, tag="process-signal"):
         )
 
     def scripts(self, target: Target) -> Scripts:
-        """Find the processes inside the unit, note them, signal them; start the unit afterwards only if it stayed down."""
+        """Find the processes inside the unit, note them, signal them; start the unit only if it stayed down."""
         shell.refuse_untouchable(target)
         unit = f"unit={shlex.quote(target.units[0])}\n"
         head = shell.head(target)
         return Scripts(
             inject=(
-                f"{head}{shell.mark(self.kind)}{unit}pattern={shlex.quote(target.process)}\n{_FIND}{shell.ALIVE}{_STRIKE}"
+                f"{shell.head(target, mark=self.kind)}{unit}pattern={shlex.quote(target.process)}\n"
+                f"{_FIND}{shell.ALIVE}{_STRIKE}"
                 f'while read -r pid start; do kill -{self.signal} "$pid"; done <victims\n'
             ),
             effect=f"{head}{unit}{shell.ALIVE}{_EFFECT}",
             revert=f"{head}{shell.RESTORE}",
-            clean=f"{head}{shell.none_marked(self.kind)}",
+            clean=f"{head}{shell.none_marked(self.kind, target)}",
             preflight=f"set -eu\n{unit}signal={self.signal}\n{shell.MAY_START}ready\n{_COVERED}",
         )

@@ -42,9 +42,13 @@ _EFFECT = """\
 [ -f restarts ] || { echo 'no restart was tried'; exit 1; }
 [ -f finished ] || { echo "in progress: $(wc -l <restarts | tr -d ' ') of $total"; exit 3; }
 awk -v total="$total" '
-  NF == 6 && $2 != $3 { done++; printf "%s%s %.2f s", sep, $1, $5 - $4; if ($6 != "active") printf " (%s)", $6; sep = "; "; next }
-  { bad = bad sep2 $1; sep2 = ", " }
-  END { print ""; if (done != total) { print "not restarted: " (bad ? bad : total - done " of " total); exit 1 } }' restarts
+  NF == 6 && $2 != $3 {
+    printf "%s%s %.2f s%s", done++ ? "; " : "", $1, $5 - $4, $6 == "active" ? "" : " (" $6 ")"
+    next
+  }
+  { bad = bad " " $1 }
+  END { print ""; if (done != total) { print "not restarted:" (bad ? bad : " " total - done " of " total); exit 1 } }
+' restarts
 """
 
 
@@ -85,9 +89,9 @@ class ServiceRestart(Fault, frozen=True, tag="service-restart"):
         units = shlex.join(target.units)
         limits = f"pause={self.pause_s:g} limit={ACTIVE_LIMIT_S * 10:.0f}\n"
         return Scripts(
-            inject=f"{head}{shell.mark(self.kind)}{limits}set -- {units}\n{_INJECT}",
+            inject=f"{shell.head(target, mark=self.kind)}{limits}set -- {units}\n{_INJECT}",
             effect=f"{head}total={len(target.units)}\n{_EFFECT}",
             revert=f"{head}{shell.stop_marked(self.kind)}{shell.RESTORE}",
-            clean=f"{head}{shell.none_marked(self.kind)}",
-            preflight=f"set -eu\n{shell.MAY_START}failed=0\nfor unit in {units}; do ready || failed=1; done\nexit $failed\n",
+            clean=f"{head}{shell.none_marked(self.kind, target)}",
+            preflight=f"set -eu\n{shell.MAY_START}bad=0\nfor unit in {units}; do ready || bad=1; done\nexit $bad\n",
         )

@@ -42,20 +42,21 @@ exit $failed
 """Start what was active before the blow and is down now, and nothing else."""
 
 MAY_START = """\
-seconds() { awk '/infinity/ { print 1e9; exit }
-  { for (i = 1; i <= NF; i++) { n = $i + 0; u = $i; sub(/^[0-9.]+/, "", u)
-  s += n * (u == "us" ? 1e-6 : u == "ms" ? 1e-3 : u == "min" ? 60 : u == "h" ? 3600 : u == "d" ? 86400 : 1) } print s + 0 }'; }
+seconds() { awk '/infinity/ { print 1e9; exit } {
+  unit["us"] = 1e-6; unit["ms"] = 1e-3; unit["s"] = unit[""] = 1; unit["min"] = 60; unit["h"] = 3600; unit["d"] = 86400
+  for (i = 1; i <= NF; i++) { u = $i; sub(/^[0-9.]+/, "", u); s += $i * unit[u] }
+  print s + 0 }'; }
 get() { systemctl show -p "$1" --value "$unit"; }
 ready() { # is $unit active, and would one more start stay below its start limit?
   state=$(get ActiveState)
   [ "$state" = active ] || { echo "$unit is ${state:-unknown}, not active"; return 1; }
-  awk -v burst="$(get StartLimitBurst)" -v window="$(get StartLimitIntervalUSec | seconds)" \\
-    -v restarts="$(get NRestarts)" -v at="$(get ExecMainStartTimestampMonotonic)" -v now="$(cut -d' ' -f1 /proc/uptime)" \\
-    -v unit="$unit" 'BEGIN {
+  awk -v unit="$unit" -v burst="$(get StartLimitBurst)" -v window="$(get StartLimitIntervalUSec | seconds)" \\
+    -v restarts="$(get NRestarts)" -v at="$(get ExecMainStartTimestampMonotonic)" \\
+    -v now="$(cut -d' ' -f1 /proc/uptime)" 'BEGIN {
       age = now - at / 1e6
-      if (burst > 0 && window > 0 && at > 0 && age >= 0 && age < window && restarts + 2 > burst) {
-        printf "%s was started %.0f s ago (%d restarts): one more start may exceed its start limit of %d in %g s; wait %.0f s\\n",
-          unit, age, restarts, burst, window, window - age + 1
+      if (burst > 0 && at > 0 && age >= 0 && age < window && restarts + 2 > burst) {
+        printf "%s was started %.0f s ago after %d restarts: one more may exceed its start limit", unit, age, restarts
+        printf " of %d in %g s; wait %.0f s\\n", burst, window, window - age + 1
         exit 1
       } }'
 }
@@ -64,17 +65,18 @@ ready() { # is $unit active, and would one more start stay below its start limit
 is taken to have used them all."""
 
 
-def head(target: Target) -> str:
-    """How each script begins: strict, marked with the run, in the run's folder."""
-    return f'set -eu\nexport GAMEDAY_RUN={shlex.quote(target.run)}\ncd "$GAMEDAY_DIR"\n'
+def head(target: Target, *, mark: str = "") -> str:
+    """How each script begins: strict, in the run's folder; with `mark`, a kind of fault, as inject does.
 
-
-def mark(kind: str) -> str:
-    """For inject: from here on every process carries the kind of fault and the run's folder.
-
-    The folder makes the mark the node's own, where several nodes are one machine.
+    inject starts itself again, so that it and all that it starts carry the kind and the folder in their environment,
+    where only what a process was started with can be seen. The folder makes the mark the node's own, where several
+    nodes are one machine.
     """
-    return f'export GAMEDAY_FAULT="{kind} $GAMEDAY_DIR"\n'
+    again = f"""\
+mark={shlex.quote(mark)}" $GAMEDAY_DIR"
+[ "${{GAMEDAY_FAULT:-}}" = "$mark" ] || exec env GAMEDAY_FAULT="$mark" GAMEDAY_RUN={shlex.quote(target.run)} sh "$0"
+"""
+    return f'set -eu\n{again if mark else ""}cd "$GAMEDAY_DIR"\n'
 
 
 def stop_marked(kind: str) -> str:
@@ -91,10 +93,10 @@ done
 """
 
 
-def none_marked(kind: str) -> str:
+def none_marked(kind: str, target: Target) -> str:
     """For clean: exit 1 when any run's inject of this kind left a process on this node."""
     return f"""\
-{MARKED}left=$(marked "GAMEDAY_FAULT={kind} ${{GAMEDAY_DIR%/*}}/")
+{MARKED}left=$(marked "GAMEDAY_FAULT={kind} ${{GAMEDAY_DIR%%/{target.run}*}}/")
 [ -z "$left" ] || {{ echo "processes of {kind} are left:" $left; exit 1; }}
 """
 
@@ -107,4 +109,4 @@ def refuse_untouchable(target: Target) -> None:
     """
     hit = [unit for unit in target.units if unit in UNTOUCHABLE_UNITS]
     if hit:
-        raise Refused(f"{hit[0]} on {target.node} is never a target: without it there is no way back in; name another service")
+        raise Refused(f"{hit[0]} on {target.node} is never a target: without it there is no way back in")

@@ -25,7 +25,7 @@ from tests.integration.cluster import (
     psql_environment,
     running_cluster,
 )
-from tests.unit.supervised import SHELLS
+from tests.unit.supervised import SHELLS, sh_of
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,12 @@ class Flood:
         return file
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
+        sh = sh_of(self.shell, self.folder.parent)
         environment = {**psql_environment(self.cluster, self.cluster.data.parent), "GAMEDAY_DIR": str(self.folder)}
+        environment["PATH"] = f"{sh}:{environment['PATH']}"
         with (self.folder.parent / f"{name}.out").open("w") as out:
             return subprocess.Popen(
-                [*self.shell.split(), str(self.script(name))], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                [str(sh / "sh"), str(self.script(name))], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 env=environment, start_new_session=True,
             )  # fmt: skip
 
@@ -77,8 +79,9 @@ class Flood:
 
 @pytest.fixture(params=SHELLS)
 def flood(request: pytest.FixtureRequest, tmp_path: Path, cluster: Cluster) -> Iterator[Flood]:
-    flood = Flood(cluster, tmp_path / "run" / "abcdefgh", request.param, ConnectionFlood(connections="limit"))
+    flood = Flood(cluster, tmp_path / "abcdefgh" / "0", request.param, ConnectionFlood(connections="limit"))
     flood.folder.mkdir(parents=True)
+    assert settled(cluster, 0)
     yield flood
     assert flood.run("revert").code == 0
 
@@ -133,9 +136,11 @@ def test_a_connection_that_was_there_before_survives(flood: Flood) -> None:
 def test_a_slot_that_another_client_gives_up_is_taken_again(flood: Flood) -> None:
     with connect(flood.cluster, SERVICE_ROLE):
         flood.run("inject")
-    effect = flood.run("effect")
-    assert effect.code == 0
-    assert effect.said.startswith("57 sessions held")
+        assert ours(flood.cluster) == 56
+    deadline = time.monotonic() + 10
+    while len((flood.folder / "opened").read_text().split()) < 57 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert flood.run("effect").said.startswith("57 sessions held")
 
 
 def test_revert_frees_every_session_and_leaves_no_trace(flood: Flood) -> None:
@@ -148,11 +153,23 @@ def test_revert_frees_every_session_and_leaves_no_trace(flood: Flood) -> None:
 
 
 def test_sessions_end_at_once_when_their_processes_are_killed(flood: Flood) -> None:
+    flood.fault = ConnectionFlood(connections=57)
     flood.run("inject")
+    assert flood.run("effect").code == 0
     for pid in (flood.folder / "opened").read_text().split():
         subprocess.run(["kill", "-9", pid], check=True)
+    assert settled(flood.cluster, 0)
     effect = flood.run("effect")
-    assert (effect.code, effect.said) == (1, "0 of 57 sessions are held")
+    assert effect.code == 1
+    assert effect.said.startswith("57 opened, 0 of 57 used: the limit is not reached")
+
+
+def test_a_limit_that_others_hold_is_not_our_effect(flood: Flood) -> None:
+    flood.run("inject")
+    (flood.folder / "opened").write_text("1\n")
+    effect = flood.run("effect")
+    assert effect.code == 1
+    assert effect.said.startswith("none of the 1 sessions is held, but connections are refused")
 
 
 def test_revert_in_the_middle_of_inject_leaves_nothing(flood: Flood) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -17,6 +18,15 @@ from console.lab.supervisor import Supervisor
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox sh") if shutil.which(shell.split()[0])]
 PATTERN = "uvicorn gateway:app"
+
+
+def sh_of(shell: str, folder: Path) -> Path:
+    """A folder for PATH in which `sh` is that shell."""
+    where = folder / "sh"
+    where.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (where / "sh").symlink_to(shutil.which(shell.split(maxsplit=1)[0]) or shell)
+    return where
 
 
 @dataclass
@@ -36,22 +46,22 @@ class SupervisedNode:
 
     @property
     def run_dir(self) -> Path:
-        return self.layout.run / "abcdefgh"
+        return self.layout.run / "abcdefgh" / "0"
 
     def environment(self) -> dict[str, str]:
-        path = f"{self.layout.bin}:{os.environ['PATH']}"
+        path = f"{self.layout.bin}:{sh_of(self.shell, self.layout.root)}:{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "GAMEDAY_DIR": str(self.run_dir)}
 
     async def run(self, scripts: Scripts, name: str) -> Ran:
         """Run one of the scripts to its end, without waiting for what it left in the background."""
-        self.run_dir.mkdir(exist_ok=True)
+        self.run_dir.mkdir(parents=True, exist_ok=True)
         file = self.run_dir / name
         file.write_text(getattr(scripts, name))
         out = self.layout.log / f"{name}.out"
         with out.open("w") as sink:
             process = await asyncio.create_subprocess_exec(
-                *self.shell.split(), str(file), stdin=asyncio.subprocess.DEVNULL, stdout=sink, stderr=sink,
-                env=self.environment(), start_new_session=True,
+                str(sh_of(self.shell, self.layout.root) / "sh"), str(file), stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink, stderr=sink, env=self.environment(), start_new_session=True,
             )  # fmt: skip
             code = await process.wait()
         return Ran(code, out.read_text().strip())

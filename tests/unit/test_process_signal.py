@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +20,10 @@ UNIT = "gateway.service"
 
 def target(pattern: str = PATTERN, unit: str = UNIT) -> Target:
     return Target(node="redfin", run="abcdefgh", units=(unit,), process=pattern)
+
+
+def started(pid: str) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
 @pytest.fixture(params=SHELLS)
@@ -45,7 +49,7 @@ async def test_the_same_process_is_no_effect(node: SupervisedNode) -> None:
     await node.run(scripts, "inject")
     await node.until(UNIT, "NRestarts", "1")
     pid = await node.show(UNIT, "MainPID")
-    start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    start = started(pid)
     (node.run_dir / "victims").write_text(f"{pid} {start}\n")
     effect = await node.run(scripts, "effect")
     assert (effect.code, effect.said) == (1, f"pid {pid} is still there")
@@ -53,7 +57,7 @@ async def test_the_same_process_is_no_effect(node: SupervisedNode) -> None:
 
 async def test_a_pid_that_is_another_process_by_now_counts_as_gone(node: SupervisedNode) -> None:
     scripts = ProcessSignal().scripts(target())
-    node.run_dir.mkdir()
+    node.run_dir.mkdir(parents=True)
     (node.run_dir / "victims").write_text(f"{os.getpid()} 1\n")
     assert (await node.run(scripts, "effect")).code == 0
 
@@ -69,14 +73,14 @@ async def test_a_pattern_that_matches_nothing_fails_with_a_sentence(node: Superv
 async def test_only_processes_of_the_unit_are_signalled(node: SupervisedNode) -> None:
     scripts = ProcessSignal(signal="KILL").scripts(target())
     others = [await node.show(f"{name}.service", "MainPID") for name in ("fragile", "other")]
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", PATTERN])
+    stranger = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)", PATTERN)
     try:
         assert (await node.run(scripts, "inject")).code == 0
-        assert stranger.poll() is None
+        assert stranger.returncode is None
         assert [await node.show(f"{name}.service", "MainPID") for name in ("fragile", "other")] == others
     finally:
         stranger.kill()
-        stranger.wait()
+        await stranger.wait()
 
 
 async def test_a_child_of_the_main_process_is_found(tmp_path: Path) -> None:
@@ -125,15 +129,15 @@ async def test_nothing_is_left_behind(node: SupervisedNode) -> None:
 
 async def test_an_inject_that_still_runs_is_a_trace(node: SupervisedNode) -> None:
     scripts = ProcessSignal().scripts(target())
-    node.run_dir.mkdir()
-    marked = {**node.environment(), "GAMEDAY_FAULT": f"process-signal {node.layout.run}/another"}
-    left = subprocess.Popen(["sleep", "60"], env=marked)
+    node.run_dir.mkdir(parents=True)
+    marked = {**node.environment(), "GAMEDAY_FAULT": f"process-signal {node.layout.run}/another/0"}
+    left = await asyncio.create_subprocess_exec("sleep", "60", env=marked)
     try:
         clean = await node.run(scripts, "clean")
         assert (clean.code, clean.said) == (1, f"processes of process-signal are left: {left.pid}")
     finally:
         left.kill()
-        left.wait()
+        await left.wait()
 
 
 async def test_preflight_refuses_a_unit_that_is_down(node: SupervisedNode) -> None:
@@ -153,7 +157,7 @@ async def test_preflight_refuses_when_the_start_limit_would_be_exhausted(tmp_pat
             await node.until(UNIT, "ActiveState", "active")
         preflight = await node.run(scripts, "preflight")
         assert preflight.code == 1
-        assert "one more start may exceed its start limit of 3 in 30 s; wait" in preflight.said
+        assert "one more may exceed its start limit of 3 in 30 s; wait" in preflight.said
 
 
 @pytest.mark.parametrize(
