@@ -1,0 +1,113 @@
+"""Which of a run's numbers the four charts show: connections, memory, disk, restarts; the ones that matter most first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from console.plot.series import Point, bounds, steps
+from console.state import RunState
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A line on a chart."""
+
+    label: str
+    points: tuple[Point, ...]
+    low: float
+    high: float
+    unit: str = ""
+    total: float = 0.0
+    """What the newest value is a part of, for the words beside it; 0: nothing."""
+
+    @property
+    def value(self) -> str:
+        """The newest value in words.
+
+        >>> Series("x", ((0.0, 12.0),), 0, 60, "", 60).value
+        '12 of 60'
+        """
+        if not self.points:
+            return "?"
+        newest = f"{self.points[-1][1]:.0f}{self.unit}"
+        return f"{newest} of {self.total:.0f}" if self.total else newest
+
+
+FAMILIES = ("connections", "memory", "disk", "restarts")
+
+
+def families(state: RunState) -> dict[str, list[Series]]:
+    """For each chart its series, those of the hit nodes and those that moved first."""
+    return {
+        "connections": _ordered(state, _ratio(state, "connections:", "connections_max:", percent=False)),
+        "memory": _ordered(state, _ratio(state, "memory_used_bytes", "memory_total_bytes", percent=True)),
+        "disk": _ordered(state, _ratio(state, "disk_used_bytes:", "disk_total_bytes:", percent=True, zoom=True)),
+        "restarts": _ordered(state, _restarts(state)),
+    }
+
+
+def _ordered(state: RunState, found: list[tuple[str, Series]]) -> list[Series]:
+    targets = state.started.targets if state.started else ()
+    services = state.started.fault if state.started else ""
+
+    def rank(item: tuple[str, Series]) -> tuple[bool, bool, float]:
+        node, series = item
+        values = [value for _, value in series.points]
+        moved = (max(values) - min(values)) / (abs(series.high - series.low) or 1.0)
+        return (node not in targets, series.label.split()[-1] not in services, -round(moved, 2))
+
+    return [series for _, series in sorted(found, key=rank)]
+
+
+def _ratio(state: RunState, used: str, most: str, *, percent: bool, zoom: bool = False) -> list[tuple[str, Series]]:
+    found = []
+    for key, points in state.metrics.items():
+        node, _, name = key.partition("/")
+        if not name.startswith(used):
+            continue
+        rest = name.removeprefix(used)
+        total = next((value for _, value in reversed(state.metrics.get(f"{node}/{most}{rest}", ()))), 0.0)
+        label = f"{node} {rest}".strip()
+        if percent and total:
+            share = tuple((at_s, value / total * 100) for at_s, value in points)
+            low, high = _zoomed(share) if zoom else (0.0, 100.0)
+            found.append((node, Series(label, share, low, high, " %")))
+        elif not percent:
+            low, high = bounds([value for _, value in points], ceiling=total or None)
+            found.append((node, Series(label, points, low, high, "", total)))
+    return found
+
+
+def _zoomed(points: Sequence[Point]) -> tuple[float, float]:
+    """Close enough to see a change, far enough that noise stays small: at least ten points of a hundred."""
+    values = [value for _, value in points]
+    low, high = bounds([min(values) - 2, max(values) + 8], floor=None)
+    return (max(0.0, low), min(100.0, high))
+
+
+def _restarts(state: RunState) -> list[tuple[str, Series]]:
+    found = []
+    for key, points in state.metrics.items():
+        node, _, name = key.partition("/")
+        if name.startswith("restarts:"):
+            low, high = bounds([value for _, value in points])
+            found.append((node, Series(f"{node} {name.removeprefix('restarts:')}", steps(points), low, max(high, 2.0))))
+    return found
+
+
+def fault_window(state: RunState, now_s: float) -> tuple[float, float] | None:
+    """From the injection until the fault is taken back; of a blow until its target was back."""
+    start_s = state.injected_at_s
+    if start_s is None or state.started is None:
+        return None
+    if not state.started.fault_lasts_s and state.recovery:
+        return (start_s, start_s + state.recovery.seconds)
+    return (start_s, state.reverted_at_s or now_s)
+
+
+def chart_span(state: RunState, now_s: float, least_s: float = 60.0) -> tuple[float, float]:
+    """The span of time that the charts show: from the first number to the end of the machine's part."""
+    first_s = min((points[0][0] for points in state.metrics.values() if points), default=now_s)
+    end_s = state.conclusion.at_s if state.conclusion else now_s
+    return (first_s, max(end_s, first_s + least_s))

@@ -1,0 +1,152 @@
+"""An experiment before anything runs: why, how far it reaches, the exact commands, what is expected, the way back, the runbook."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Markdown, Static, TabbedContent, TabPane
+
+from console.errors import GamedayError
+from console.plan.plan import Plan, render
+from console.plan.scenario import Scenario
+from console.tui import keys, words
+from console.tui.ports import ExperimentView, RunHandle
+from console.tui.screens.checklist import ChecklistScreen
+from console.tui.screens.dialog import PromptDialog
+from console.tui.screens.page import Page
+
+
+class ExperimentScreen(Page):
+    """Nothing is claimed or touched here."""
+
+    CSS_PATH = "experiment.tcss"
+    BINDINGS = keys.EXPERIMENT
+    HELP = "# Experiment\nRead what it does and the exact commands for each node. `l` begins a run at its checklist; nothing is injected before you launch."
+
+    def __init__(self, experiment: ExperimentView) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.PLACE = experiment.scenario.name
+        self.overrides: dict[str, str] = {}
+        self.plan: Plan | None = None
+        self.problem = experiment.problem
+        self._preparing = False
+
+    def body(self) -> ComposeResult:
+        """Head and three tabs."""
+        yield Static(id="head")
+        with TabbedContent(id="tabs"):
+            with TabPane("What", id="what"), VerticalScroll():
+                yield Static(id="about")
+            with TabPane("Commands", id="commands"), VerticalScroll():
+                yield Static(id="plan")
+            with TabPane("Runbook", id="runbook"), VerticalScroll():
+                yield Markdown(self.experiment.runbook or "There is no runbook for this experiment yet. Note it as a gap in the write-up.")
+
+    def on_mount(self) -> None:
+        """Resolve the plan at once: what is shown is what would run."""
+        self._resolve(self.overrides)
+
+    def _resolve(self, overrides: dict[str, str]) -> None:
+        try:
+            self.plan = self.console_app.session.preview(self.experiment.scenario.name, overrides)
+        except GamedayError as error:
+            self.console_app.complain(error)
+            self.problem = self.problem or str(error)
+            return
+        self.overrides = overrides
+
+    def paint(self, now_s: float) -> None:
+        """All of it."""
+        experiment, scenario = self.experiment, self.plan.scenario if self.plan else self.experiment.scenario
+        here = words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.text("● runnable here", words.GOOD)
+        approval = "no signature, the operator decides" if experiment.approval == "none" else f"needs {experiment.approval}"
+        self.query_one("#head", Static).update(
+            Content.assemble((scenario.title, "bold"), "\n", words.risk(scenario.risk), (f" risk   {approval}   ", words.QUIET), here)
+        )
+        self.query_one("#about", Static).update(about(scenario, self.plan))
+        self.query_one("#plan", Static).update(commands(self.plan) if self.plan else words.text(self.problem, words.WARN))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Read-only has no launch."""
+        if action == "prepare":
+            return not self.console_app.session.read_only and not self.problem
+        return True
+
+    def action_prepare(self) -> None:
+        """Begin a run at its checklist; one at a time."""
+        app = self.console_app
+        if app.running:
+            app.notify("A run is under way: F3 goes to it.", severity="warning")
+            return
+        if self._preparing:
+            return
+        self._preparing = True
+
+        async def prepare() -> None:
+            try:
+                handle: RunHandle = await app.session.prepare(self.experiment.scenario.name, self.overrides)
+            finally:
+                self._preparing = False
+            app.lead(handle)
+            app.go_on_to(ChecklistScreen(handle))
+
+        app.work_on(prepare())
+
+    def action_parameters(self) -> None:
+        """Other parameters of the fault."""
+        known = [f"{name}={getattr(action.fault, name)}" for action in (self.plan.actions if self.plan else ()) for name in action.fault.__struct_fields__]
+        sentence = "KEY=VALUE, several with spaces between. Now: " + (" ".join(dict.fromkeys(known)) or "no parameters")
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            pairs = [word.partition("=") for word in text.split()]
+            if not all(middle for _, middle, _ in pairs):
+                self.app.notify("Write KEY=VALUE, like signal=KILL.", severity="warning")
+                return
+            self._resolve({key: value for key, _, value in pairs})
+            self.repaint()
+
+        value = " ".join(f"{key}={value}" for key, value in self.overrides.items())
+        self.app.push_screen(PromptDialog("parameters", sentence, placeholder="signal=KILL", value=value), take)
+
+
+def _section(title: str, *lines: Content | str) -> Content:
+    return Content("\n").join([words.text(title, "bold $text-primary"), *lines, ""])
+
+
+def about(scenario: Scenario, plan: Plan | None) -> Content:
+    """Purpose, blast radius, expectations, rollback."""
+    actions = plan.actions if plan else ()
+    radius = [Content.assemble((f"{action.node}  ", "bold"), action.blast_radius) for action in actions]
+    expected = [
+        Content.assemble(
+            "○ ", (f"{e.title}", ""), (f"  within {e.within_s:g} s of the {e.after}", words.QUIET),
+            (f", stable for {e.stable_for_s:g} s" if e.stable_for_s else "", words.QUIET),
+            ("" if e.required else "  (not required)", words.QUIET),
+        )
+        for e in scenario.expectations
+    ]  # fmt: skip
+    steady = [Content.assemble("● ", item.title) for item in scenario.steady_state]
+    none = words.text("none", words.QUIET)
+    return Content("\n").join(
+        [
+            _section("Purpose", scenario.purpose),
+            _section("Hypothesis", scenario.hypothesis),
+            _section("Blast radius", *(radius or [words.text("none: this only observes", words.QUIET)])),
+            _section("Must hold before, and again at the end", *(steady or [none])),
+            _section("Expected", *(expected or [none])),
+            _section("Rollback", scenario.rollback),
+        ]
+    )
+
+
+def commands(plan: Plan) -> Content:
+    """The plan's own text, with its scripts set off."""
+    lines = []
+    for line in render(plan).splitlines():
+        style = words.QUIET if line.strip().startswith("#") else "bold $text-primary" if line and not line.startswith(" ") else ""
+        lines.append(words.text(line, style))
+    return Content("\n").join(lines)

@@ -1,0 +1,134 @@
+"""Home: the nodes as they are now, and the experiments that can be run on them."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Grid, Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+
+from console.tui import keys, words
+from console.tui.ports import ExperimentView
+from console.tui.screens.page import Page
+from console.tui.widgets.node_pane import NodePane, lines_wanted
+from console.tui.widgets.rows import Rows
+
+RISK, APPROVAL, LAST = 10, 11, 7
+
+
+class FilterInput(Input):
+    """The line that narrows the list."""
+
+    HELP = "Type a part of a name, a risk, a category or `runnable`. Esc shows all again."
+    BINDINGS = keys.FILTER
+
+    def action_end_filter(self) -> None:
+        """Show all again."""
+        self.value = ""
+        self.display = False
+        self.screen.query_one(Rows).focus()
+
+
+class HomeScreen(Page):
+    """The first screen."""
+
+    PLACE = "Home"
+    CSS_PATH = "home.tcss"
+    BINDINGS = keys.HOME
+    HELP = "# Home\nThe nodes as they are now, and below them the experiments. Choose one with enter to see what it does before anything runs."
+
+    def body(self) -> ComposeResult:
+        """Panes above, experiments below."""
+        with Grid(id="nodes"):
+            for name in self.console_app.session.fleet:
+                yield NodePane(name)
+        with Vertical(id="experiments"):
+            yield Static(id="columns")
+            yield Rows(id="list")
+            yield FilterInput(placeholder="filter: a name, a risk, a category, runnable", id="filter", compact=True)
+            yield Static(id="said")
+
+    def on_mount(self) -> None:
+        """The list has the focus, so that enter opens an experiment."""
+        count = len(self.console_app.session.fleet)
+        self.query_one("#nodes", Grid).styles.grid_size_columns = min(3, max(1, count))
+        self.query_one("#experiments").border_title = "experiments"
+        self.query_one("#filter").display = False
+        self.query_one(Rows).focus()
+
+    def paint(self, now_s: float) -> None:
+        """Panes and list."""
+        fleet = self.console_app.session.fleet
+        wanted = max((lines_wanted(view) for view in fleet.values()), default=5) + 2
+        height = min(wanted, 18 if self.has_class("-tall") else 13)
+        nodes = self.query_one("#nodes", Grid)
+        nodes.styles.grid_rows = str(height)
+        nodes.styles.height = height if len(fleet) <= 3 or not self.has_class("-tall") else height * 2
+        for pane in self.query(NodePane):
+            pane.show(fleet[str(pane.border_title)], now_s)
+        rows = self.query_one(Rows)
+        width = max(40, rows.scrollable_content_region.width - 2)
+        name_width = 28 if width < 100 else 34
+        self.query_one("#columns", Static).update(_columns(name_width))
+        wanted = self.query_one("#filter", Input).value.lower().split()
+        shown = [e for e in self.console_app.session.experiments() if matches(e, wanted)]
+        rows.show([(e.scenario.name, row(e, width, name_width)) for e in shown])
+        log = self.console_app.session.log
+        said = self.query_one("#said", Static)
+        said.display = bool(log) or not shown
+        said.update(words.text("No experiment matches the filter." if not shown else log[-1] if log else "", words.QUIET))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list while typing."""
+        self.repaint()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the list, still narrowed."""
+        self.query_one(Rows).focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click on an experiment."""
+        self.action_open()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing is behind home; enter is for the list."""
+        return action != "back" and (action != "open" or isinstance(self.focused, Rows))
+
+    def action_open(self) -> None:
+        """Show the chosen experiment."""
+        chosen = self.query_one(Rows).chosen
+        if chosen:
+            self.console_app.show_experiment(chosen)
+
+    def action_filter(self) -> None:
+        """Show the filter line."""
+        line = self.query_one("#filter", Input)
+        line.display = True
+        line.focus()
+
+    def action_history(self) -> None:
+        """Past runs."""
+        self.console_app.show_history()
+
+
+def matches(experiment: ExperimentView, wanted: list[str]) -> bool:
+    """Whether every word is found in what is known of the experiment."""
+    scenario = experiment.scenario
+    here = "missing" if experiment.problem else "runnable"
+    known = f"{scenario.name} {scenario.title} {scenario.risk.value} {scenario.category.value} {here} {experiment.approval}".lower()
+    return all(word in known for word in wanted)
+
+
+def _columns(name_width: int) -> Content:
+    line = "experiment".ljust(name_width) + "risk".ljust(RISK) + "approval".ljust(APPROVAL) + "last".ljust(LAST) + "here"
+    return words.text(line, words.QUIET)
+
+
+def row(experiment: ExperimentView, width: int, name_width: int) -> Content:
+    """An experiment as one line of `width` cells."""
+    last = {"PASS": ("✓ PASS", words.GOOD), "FAIL": ("✗ FAIL", words.BAD)}.get(experiment.last, (experiment.last or "-", words.QUIET))
+    here = words.text(f"✗ {experiment.problem}", words.WARN) if experiment.problem else words.text("● runnable", words.GOOD)
+    name = words.text(experiment.scenario.name, words.QUIET if experiment.problem else "bold")
+    line = words.fit(name, name_width) + words.fit(words.risk(experiment.scenario.risk), RISK)
+    line += words.fit(words.text(experiment.approval, words.QUIET), APPROVAL) + words.fit(words.text(*last), LAST + 1)
+    return words.fit(line + here, width)

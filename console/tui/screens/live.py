@@ -1,0 +1,188 @@
+"""The live view of a run: the one that is led, one that is watched, or a past one; all from the same fold."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from textual.app import ComposeResult
+from textual.containers import Grid, Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from console.terms import Phase
+from console.tui import keys, words
+from console.tui.families import FAMILIES, chart_span, families, fault_window
+from console.tui.narrate import headline
+from console.tui.ports import RunHandle, RunView
+from console.tui.replay import Replay
+from console.tui.screens.dialog import PromptDialog
+from console.tui.screens.page import Page
+from console.tui.widgets.big_line import BigLine
+from console.tui.widgets.event_log import EventLog
+from console.tui.widgets.expectation_list import ExpectationList
+from console.tui.widgets.phase_strip import PhaseStrip
+from console.tui.widgets.time_chart import TimeChart
+
+
+class LiveScreen(Page):
+    """With a handle the operator's keys work; without one it is only looked at."""
+
+    CSS_PATH = "live.tcss"
+    BINDINGS = [*keys.LIVE, *keys.REPLAY]
+    HELP = (
+        "# Live\nThe big line says the phase, the time since the injection, and what is expected next with its limit. "
+        "`ctrl+x` takes the fault back: it first says what and in how long."
+    )
+
+    def __init__(self, view: RunView, handle: RunHandle | None = None) -> None:
+        super().__init__()
+        self.view, self.handle = view, handle
+        self.replay = view if isinstance(view, Replay) else None
+        started = view.state.started
+        self.PLACE = f"{started.scenario if started else 'run'}{' (replay)' if self.replay else ''}"
+        self.playing = False
+
+    def body(self) -> ComposeResult:
+        """Big line, phases, charts, expectations beside the log, the way to revert by hand."""
+        yield BigLine()
+        yield PhaseStrip()
+        with Grid(id="charts"):
+            for family in FAMILIES:
+                yield TimeChart(family)
+        with Horizontal(id="told"):
+            yield ExpectationList()
+            yield EventLog()
+        yield Static(id="bottom")
+
+    def on_mount(self) -> None:
+        """Hear of changes; play on in real time when asked."""
+        if self.handle is None:
+            self._unsubscribe = self.view.subscribe(self.console_app.say_changed)
+        self.query_one(EventLog).focus()
+        self.set_interval(0.5, self._play_on)
+
+    def on_unmount(self) -> None:
+        """Hear nothing more."""
+        if self.handle is None:
+            self._unsubscribe()
+
+    def paint(self, now_s: float) -> None:
+        """Everything from the one state."""
+        state = self.view.state
+        if self.replay:
+            now_s = self.replay.now_s
+        elif state.ended:
+            now_s = state.now_s
+        zero_s = state.injected_at_s
+        self.query_one(BigLine).show(headline(state, now_s))
+        self.query_one(PhaseStrip).show(state)
+        drawn, span, window = families(state), chart_span(state, now_s), fault_window(state, now_s)
+        seen_until_s = min(now_s, state.conclusion.at_s) if state.conclusion else now_s
+        for chart in self.query(TimeChart):
+            chart.show(drawn[chart.family], span, window, seen_until_s, zero_s)
+        self.query_one(ExpectationList).show(state, now_s)
+        self.query_one(EventLog).show(state.log, zero_s)
+        bottom = self._bottom(now_s)
+        self.query_one("#bottom").display = bool(bottom)
+        self.query_one("#bottom", Static).update(bottom)
+        self.refresh_bindings()
+
+    def _bottom(self, now_s: float) -> Content:
+        state = self.view.state
+        if self.replay:
+            return self._time_line()
+        if state.phase is Phase.POST_TEST and self.handle and not state.signed:
+            return Content.assemble(("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up")
+        if state.delivery or state.hash:
+            told = f"delivered to thermal memory: {state.hash}" if state.delivery and state.delivery.delivered else ""
+            return words.text(f"✓ {told}", words.GOOD) if told else words.text(f"○ queued: {state.delivery.why if state.delivery else ''}", words.WARN)
+        held = [(name, node.hand_revert) for name, node in state.nodes.items() if node.held and node.hand_revert]
+        targets = state.started.targets if state.started else ()
+        held.sort(key=lambda item: item[0] not in targets)
+        lines = [Content.assemble((f"by hand on {name}: ", words.QUIET), command) for name, command in held]
+        return Content("\n").join(lines[: 2 if self.has_class("-tall") else 1])
+
+    def _time_line(self) -> Content:
+        assert self.replay is not None
+        replay = self.replay
+        left, right = words.clock(replay.now_s), words.clock(replay.last_s)
+        width = max(10, self.size.width - len(left) - len(right) - 10)
+        done = round((replay.now_s - replay.first_s) / max(replay.last_s - replay.first_s, 1e-9) * (width - 1))
+        glyph = "▶" if self.playing else "‖"
+        return Content.assemble(
+            f"{glyph} ", (left, "bold"), " ", ("━" * done, "$text-primary"), ("●", "bold $text-primary"),
+            ("─" * (width - 1 - done), words.QUIET), f" {right}",
+        )  # fmt: skip
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what can be done with this run is offered."""
+        if action in ("scrub", "jump", "play"):
+            return self.replay is not None
+        if action in ("note", "copy"):
+            return self.handle is not None and not self.view.state.ended
+        if action == "writeup":
+            return self.handle is not None and self.view.state.conclusion is not None
+        return True
+
+    def action_note(self) -> None:
+        """A note, stamped with the moment at which it is taken."""
+        handle = self.handle
+        if handle is None:
+            return
+
+        def take(words_typed: str | None) -> None:
+            if words_typed:
+                self.console_app.work_on(handle.note(words_typed))
+
+        self.app.push_screen(PromptDialog("note", "What did you see? It is stamped when you press enter."), take)
+
+    def action_metric(self) -> None:
+        """The next series of the focused chart."""
+        if isinstance(self.focused, TimeChart):
+            self.focused.next_series()
+            self.repaint()
+        else:
+            self.app.notify("Move to a chart first, with tab or the mouse.")
+
+    def action_copy(self) -> None:
+        """The commands that revert by hand."""
+        if self.handle:
+            self.console_app.copy_out("\n".join(self.handle.hand_reverts().values()), "The commands that revert by hand")
+
+    def action_writeup(self) -> None:
+        """Post-test checklist and write-up."""
+        if self.handle:
+            self.console_app.show_writeup(self.handle)
+
+    # Replay
+
+    def _play_on(self) -> None:
+        if self.replay and self.playing:
+            self.action_scrub(0.5)
+            self.playing = not self.replay.at_end
+
+    def action_scrub(self, by_s: float) -> None:
+        """Move the moment that is shown."""
+        if self.replay:
+            self.replay.move_to(self.replay.now_s + by_s)
+            self.repaint()
+
+    def action_jump(self, step: int) -> None:
+        """To the phase before or after."""
+        if self.replay:
+            starts = self.replay.phase_starts()
+            here = bisect_left(starts, self.replay.now_s)
+            if step > 0 and here < len(starts) and starts[here] == self.replay.now_s:
+                here += 1
+            wanted = here - 1 if step < 0 else here
+            target_s = starts[wanted] if 0 <= wanted < len(starts) else (self.replay.first_s if step < 0 else self.replay.last_s)
+            self.replay.move_to(target_s)
+            self.repaint()
+
+    def action_play(self) -> None:
+        """On in real time, or stop; from the start when at the end."""
+        if self.replay:
+            if self.replay.at_end:
+                self.replay.move_to(self.replay.first_s)
+            self.playing = not self.playing
+            self.repaint()

@@ -1,0 +1,75 @@
+"""What every full screen has: title bar, body, footer, the sentence for small terminals, and a paint at most twice a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from console.tui import keys
+from console.tui.widgets.title_bar import TitleBar
+from console.tui.widgets.too_small import TooSmall, fits
+
+if TYPE_CHECKING:
+    from console.tui.app import GamedayApp
+
+
+class Page(Screen[None]):
+    """Base of the full screens."""
+
+    BINDINGS = [keys.BACK]
+    PLACE = ""
+
+    def compose(self) -> ComposeResult:
+        """Bar, body, footer."""
+        yield TitleBar(self.PLACE)
+        with Container(id="body"):
+            yield from self.body()
+        yield Footer(show_command_palette=False, compact=True)
+        yield TooSmall()
+
+    def body(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    @property
+    def console_app(self) -> GamedayApp:
+        """The app, by its own type."""
+        return cast("GamedayApp", self.app)
+
+    def on_mount(self) -> None:
+        """Decide at once whether there is room."""
+        self._measure()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A resize changes what is shown, and nothing else."""
+        self._measure()
+        self.call_after_refresh(self.repaint)
+
+    def on_screen_resume(self) -> None:
+        """Show what changed meanwhile."""
+        self.call_after_refresh(self.repaint)
+
+    def _measure(self) -> None:
+        self.set_class(not fits(self.app.size), "-too-small")
+        self.set_class(self.app.size.width >= 110, "-wide")
+        self.set_class(self.app.size.height >= 34, "-tall")
+
+    def repaint(self) -> None:
+        """Bring everything that is shown up to now."""
+        if not self.is_mounted or not self.is_attached:
+            return
+        self.query_one(TitleBar).show(**self.console_app.bar())
+        if fits(self.app.size):
+            self.paint(self.console_app.session.clock())
+
+    def paint(self, now_s: float) -> None:
+        """Bring the body up to now, on the console's clock."""
+
+    def action_back(self) -> None:
+        """One screen back."""
+        self.console_app.go_back()

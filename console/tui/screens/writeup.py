@@ -1,0 +1,179 @@
+"""After the test: the checklist, the verdict that is proposed with its evidence, issues, gaps, and the exact row that is stored."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static, TextArea
+
+from console.state import ItemState
+from console.terms import Status
+from console.tui import keys, words
+from console.tui.ports import RunHandle, Verdict
+from console.tui.screens.checklist import item_row
+from console.tui.screens.dialog import PromptDialog
+from console.tui.screens.page import Page
+from console.tui.widgets.rows import Rows
+
+
+class WriteUpScreen(Page):
+    """Left what was found, right what is written."""
+
+    CSS_PATH = "writeup.tcss"
+    BINDINGS = keys.WRITEUP
+    HELP = (
+        "# Write-up\nTick the post-test checklist. The machine proposes PASS or FAIL with its evidence; you sign. "
+        "Signing the other verdict needs a note. What you see as the row is stored exactly so."
+    )
+
+    def __init__(self, handle: RunHandle) -> None:
+        super().__init__()
+        self.handle = handle
+        self.PLACE = f"{handle.plan.scenario.name} ▸ Write-up"
+        self.draft = handle.writeup_draft()
+        self.verdict: Verdict = self.draft.verdict
+        self._signing = False
+
+    def body(self) -> ComposeResult:
+        """Two columns where there is room, else one below the other."""
+        with VerticalScroll(id="all", can_focus=False):
+            yield Static(id="verdict")
+            with Horizontal(id="columns"):
+                with Vertical(id="found"):
+                    with Vertical(classes="card", id="post"):
+                        yield Rows(id="items")
+                    yield Static(id="evidence", classes="card")
+                with Vertical(id="written"):
+                    yield Input(placeholder="note: needed when you contradict the machine", id="note", classes="card", compact=True)
+                    yield TextArea("\n".join(self.draft.issues), id="issues", classes="card", compact=True)
+                    yield TextArea("\n".join(self.draft.gaps), id="gaps", classes="card", compact=True)
+                    yield Static(id="row", classes="card")
+
+    def on_mount(self) -> None:
+        """Titles."""
+        titles = {
+            "post": "post-test checklist", "evidence": "evidence", "note": "your note", "issues": "issues found, a line each",
+            "gaps": "runbook gaps, a line each", "row": "the row",
+        }  # fmt: skip
+        for id_, title in titles.items():
+            self.query_one(f"#{id_}").border_title = title
+        self.query_one(Rows).focus()
+
+    def paint(self, now_s: float) -> None:
+        """Everything but what is being typed."""
+        state = self.handle.state
+        self.query_one(Rows).show([(item.brief.id, item_row(item, now_s)) for item in state.post.values()])
+        evidence = [Content.assemble(("· ", words.QUIET), line) for line in self.draft.evidence]
+        self.query_one("#evidence", Static).update(Content("\n").join(evidence))
+        self.query_one("#verdict", Static).update(self._verdict())
+        self._show_row()
+        signed = state.signed is not None
+        for widget in (self.query_one("#note"), self.query_one("#issues"), self.query_one("#gaps")):
+            widget.disabled = signed
+        self.refresh_bindings()
+
+    def _verdict(self) -> Content:
+        state = self.handle.state
+        if state.delivery:
+            told = (f"✓ delivered to thermal memory: {state.delivery.hash}", f"bold {words.GOOD}")
+            if not state.delivery.delivered:
+                told = (f"○ queued, nothing is lost: {state.delivery.why}", f"bold {words.WARN}")
+            return words.text(*told)
+        if state.signed:
+            return words.text("◐ signed, being stored", "bold")
+        mine = words.text("✓ PASS", f"bold {words.GOOD}") if self.verdict == "PASS" else words.text("✗ FAIL", f"bold {words.BAD}")
+        if self.verdict == self.draft.verdict:
+            why = words.text("   as the machine proposes; f5 signs the other, ctrl+s signs and stores", words.QUIET)
+        else:
+            why = words.text(f"   the machine proposes {self.draft.verdict}: contradicting it needs a note", words.WARN)
+        return Content.assemble("You sign  ", mine, why)
+
+    def _show_row(self) -> None:
+        row = self.handle.writeup_row(self.verdict, *self._typed())
+        facts = f"{row.stage}  {row.temperature:.1f}  {'sacred' if row.sacred else 'not sacred'}"
+        self.query_one("#row", Static).update(Content.assemble((row.hash, "bold"), "\n", (facts, words.QUIET), "\n\n", row.content))
+
+    def _typed(self) -> tuple[str, list[str], list[str]]:
+        issues, gaps = (
+            [line.strip() for line in self.query_one(f"#{id_}", TextArea).text.splitlines() if line.strip()] for id_ in ("issues", "gaps")
+        )
+        return self.query_one("#note", Input).value.strip(), issues, gaps
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The row follows."""
+        self._show_row()
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """The row follows."""
+        self._show_row()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A signed write-up is not signed again; ticks are for the list."""
+        if action in ("submit", "verdict"):
+            return self.handle.state.signed is None
+        if action in ("tick", "fail", "recheck"):
+            return isinstance(self.focused, Rows)
+        return True
+
+    @property
+    def chosen(self) -> ItemState | None:
+        """The item under the cursor."""
+        return self.handle.state.post.get(self.query_one(Rows).chosen)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click."""
+        self.action_tick()
+
+    def action_tick(self) -> None:
+        """Tick, with a note."""
+        item = self.chosen
+        if item and item.brief.automatic:
+            self.action_recheck()
+        else:
+            self._ask(Status.PASS, "tick")
+
+    def action_fail(self) -> None:
+        """Mark as failed, with a note."""
+        self._ask(Status.FAIL, "fail")
+
+    def _ask(self, status: Status, verb: str) -> None:
+        item = self.chosen
+        if item is None:
+            return
+
+        def take(note: str | None) -> None:
+            if note:
+                self.console_app.work_on(self.handle.tick(item.brief.id, note, status))
+
+        self.app.push_screen(PromptDialog(f"{verb}: {item.brief.title}", "How do you know? The note is stored as your word."), take)
+
+    def action_recheck(self) -> None:
+        """Verify the chosen item again."""
+        item = self.chosen
+        if item:
+            self.console_app.work_on(self.handle.recheck(item.brief.id))
+
+    def action_verdict(self) -> None:
+        """The other verdict."""
+        self.verdict = "FAIL" if self.verdict == "PASS" else "PASS"
+        self.repaint()
+
+    def action_submit(self) -> None:
+        """Sign and store, once."""
+        note, issues, gaps = self._typed()
+        if self.verdict != self.draft.verdict and not note:
+            self.app.notify(f"The machine proposes {self.draft.verdict}: write a note that says why you sign {self.verdict}.", severity="warning")
+            self.query_one("#note").focus()
+            return
+        if self._signing:
+            return
+        self._signing = True
+
+        async def sign() -> None:
+            try:
+                await self.handle.sign(self.verdict, note, issues, gaps)
+            finally:
+                self._signing = False
+
+        self.console_app.work_on(sign())

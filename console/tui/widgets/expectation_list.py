@@ -1,0 +1,57 @@
+"""The expectations of a run, turning from pending to met or missed, with their times."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from console.state import ExpectationState, RunState
+from console.terms import Status
+from console.tui import words
+
+
+class ExpectationList(Static, can_focus=True):
+    """Two lines each where there is room, else one."""
+
+    HELP = "What should happen and by when: T counts from the injection, R from the revert. `?` is unknown, and never counts as met."
+
+    def __init__(self) -> None:
+        super().__init__(id="expectations", classes="card")
+        self.border_title = "expected"
+        self._lines = Content()
+
+    def show(self, state: RunState, now_s: float) -> None:
+        """Show them as they are now."""
+        size = self.content_size
+        count = len(state.expectations)
+        met = sum(e.status is Status.PASS for e in state.expectations.values())
+        self.border_subtitle = f"{met} of {count} met" if count else ""
+        roomy = size.height >= count * 2
+        lines = [line for e in state.expectations.values() for line in expectation_lines(e, state, now_s, size.width, roomy=roomy)]
+        content = Content("\n").join(lines or [words.text("nothing: an observation", words.QUIET)])
+        if not content.is_same(self._lines):
+            self._lines = content
+            self.update(content, layout=False)
+
+
+def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width: int, *, roomy: bool) -> list[Content]:
+    """An expectation in one or two lines of `width` cells."""
+    letter, start_s = ("T", state.injected_at_s) if e.brief.after == "inject" else ("R", state.reverted_at_s)
+    limit = f"by {letter}+{e.brief.within_s:g} s"
+    if e.status is not Status.PENDING:
+        when = f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s else "") + " s" if e.after_s is not None else limit
+    elif start_s is None or state.conclusion:
+        when = limit
+    else:
+        left_s = start_s + e.brief.within_s - now_s
+        when = f"{limit}: {words.whole_seconds(left_s)}" if left_s > 0 else f"{limit}: judging"
+    state_words = words.fit(words.expected(e.status), 10)
+    right = words.text(when, "bold" if e.status is Status.PASS else "")
+    name = words.text(e.brief.id.replace("-", " ") if not roomy else e.brief.title)
+    room = max(0, width - state_words.cell_length - right.cell_length - 1)
+    first = state_words + words.fit(name, room) + Content(" ") + right
+    if not roomy:
+        return [first]
+    told = e.observed or ("" if e.brief.required else "not required")
+    attested = " (attested)" if e.attested else ""
+    return [first, words.fit(words.text(f"          {told}{attested}", words.QUIET), width)]

@@ -1,0 +1,39 @@
+"""A list whose rows are replaced only where they changed; the cursor stays on its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+
+class Rows(OptionList):
+    """Rows with ids. Enter or a click chooses one."""
+
+    HELP = "Move with up and down, choose with enter or a click."
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: dict[str, Content] = {}
+
+    def show(self, rows: Sequence[tuple[str, Content]]) -> None:
+        """Show these (id, content) rows."""
+        wanted = dict(rows)
+        if list(wanted) == list(self._shown):
+            for key, content in wanted.items():
+                if not content.is_same(self._shown[key]):
+                    self.replace_option_prompt(key, content)
+        else:
+            chosen = self.chosen
+            self.set_options([Option(content, id=key) for key, content in wanted.items()])
+            if wanted:
+                self.highlighted = self.get_option_index(chosen) if chosen in wanted else 0
+        self._shown = wanted
+
+    @property
+    def chosen(self) -> str:
+        """The id of the row under the cursor; empty when there is none."""
+        option = self.highlighted_option
+        return (option.id or "") if option else ""
