@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -361,11 +362,7 @@ class Experiment:
     async def _tell_restored(self) -> None:
         """A revert that had to start a service says so; whether it then came up is looked at."""
         for name, node in self.recorder.state.nodes.items():
-            units = [
-                line.removeprefix("restored:").strip()
-                for line in node.reverted_evidence.splitlines()
-                if line.startswith("restored:")
-            ]
+            units = re.findall(r"restored: (\S+)", node.reverted_evidence)
             planned = next(item for item in self.plan.nodes if item.name == name)
             for service, unit in planned.units.items():
                 if unit in units:
