@@ -224,12 +224,13 @@ def alive(pid: int) -> bool:
 
 async def test_forwarding_reaches_the_nodes_loopback_and_nothing_else(inventory: Inventory) -> None:
     async with await ssh(inventory, "bluefin") as connection:
-        reader, writer = await connection.open_connection("127.0.0.1", inventory.databases["federation"].port)
+        port = inventory.databases["federation"].port
+        reader, writer = await connection.open_connection("127.0.0.1", port)
         writer.write(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")  # SSLRequest
         assert await reader.read(1) == b"N"
         writer.close()
         with pytest.raises(asyncssh.ChannelOpenError):
-            await connection.open_connection("192.0.2.1", 80)
+            await connection.open_connection("0.0.0.0", port)  # the same server by another name
 
 
 async def test_systemctl_on_the_node_knows_every_unit(inventory: Inventory) -> None:
