@@ -61,14 +61,18 @@ def flush(inventory: Path | None) -> int:
 
 
 async def _flush(box: Outbox, inventory: Inventory) -> int:
-    """How many were delivered."""
+    """How many were delivered.
+
+    Raises:
+        Refused: the inventory has no thermal memory.
+    """
+    thermal = inventory.thermal_memory
+    if thermal is None:
+        raise Refused("the inventory names no thermal_memory: there is nowhere to deliver to")
     from console.nodes.ssh import SshNode
     from console.probes.database import DatabaseLink
     from console.record.thermal import flush as flush_all
 
-    thermal = inventory.thermal_memory
-    if thermal is None:
-        raise Refused("the inventory names no thermal_memory: there is nowhere to deliver to")
     spec = inventory.databases[thermal.database]
     node = SshNode(spec.node, inventory.nodes[spec.node])
     link = DatabaseLink(thermal.database, spec, node)

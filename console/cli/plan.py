@@ -41,13 +41,15 @@ def plan(scenario: str, output: Path | None, settings: tuple[str, ...], operator
     from console.plan.scenario import load_scenario
 
     known = load_inventory(find_inventory(inventory))
-    chosen = load_scenario(library.find(scenario, known), pairs("--set", settings))
+    file = library.find(scenario, known)
+    chosen = load_scenario(file, pairs("--set", settings))
     made = plans.resolve(
         chosen,
         known,
         operator=operator or approval.operator_for(chosen.risk, known),
         run=plans.new_run_id(),
         created=datetime.now(UTC),
+        file=file,
     )
     _show(made)
     if output:
@@ -113,7 +115,7 @@ def approve(
 @click.argument("approvals", nargs=-1, type=click.Path(path_type=Path), metavar="APPROVAL...")
 @inventory_option
 def verify(planfile: Path, approvals: tuple[Path, ...], inventory: Path | None) -> int:
-    """Judge each approval, else those in the inventory's inbox, and count them. Exit 0: they suffice; 3: they do not."""
+    """Judge each approval, else those in the inbox, and count them. Exit 0: they suffice; 3: they do not."""
     from console.plan import approval
     from console.plan import plan as plans
     from console.plan.inventory import load_inventory
