@@ -108,7 +108,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def trend(points: Sequence[Point], *, now_s: float, width: int, per_column_s: float, low: float, high: float) -> str:
-    """A line of bars for the last `width * per_column_s` seconds, the highest of each column; a space where nothing was seen.
+    """A line of bars for the last `width * per_column_s` seconds, each column's highest; spaces: not seen.
 
     >>> trend([(1, 0), (3, 50), (9, 100)], now_s=10, width=5, per_column_s=2, low=0, high=100)
     '▁▅  █'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
@@ -32,7 +33,7 @@ class GamedayApp(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "gameday"
-    BINDINGS = keys.ANYWHERE
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.ANYWHERE]
     AUTO_FOCUS = ""
 
     def __init__(self, session: Session, *, opened: RunView | None = None) -> None:
@@ -115,7 +116,9 @@ class GamedayApp(App[None]):
         """Say in a sentence what went wrong."""
         known = isinstance(error, GamedayError)
         sentence = str(error) if known else f"{type(error).__name__}: {error}"
-        self.notify(sentence, title="" if known else "The console made a mistake", severity="error", timeout=12, markup=False)
+        self.notify(
+            sentence, title="" if known else "The console made a mistake", severity="error", timeout=12, markup=False
+        )
 
     def copy_out(self, words: str, what: str) -> None:
         """To the clipboard by OSC 52, and to a file, because a terminal never says whether it took it."""
@@ -125,7 +128,9 @@ class GamedayApp(App[None]):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(words + "\n", encoding="utf-8")
         except OSError as error:
-            self.notify(f"{what} went to the clipboard only; {file}: {error.strerror}", severity="warning", markup=False)
+            self.notify(
+                f"{what} went to the clipboard only; {file}: {error.strerror}", severity="warning", markup=False
+            )
             return
         self.notify(f"{what}: to the clipboard, and to {file}", markup=False)
 
@@ -236,11 +241,16 @@ class GamedayApp(App[None]):
         for node, binding, enabled, _ in screen.active_bindings.values():
             if binding.id and enabled and binding.id != "palette":
                 yield SystemCommand(
-                    binding.description, f"{binding.tooltip}  ({keys.shown(binding.key)})", self._later(binding.action, node)
+                    binding.description,
+                    f"{binding.tooltip}  ({keys.shown(binding.key)})",
+                    self._later(binding.action, node),
                 )
 
     def _later(self, action: str, node: object) -> Callable[[], None]:
         async def act() -> None:
             await self.run_action(action, cast("Any", node))
 
-        return lambda: self.call_later(act)
+        def soon() -> None:
+            self.call_later(act)
+
+        return soon

@@ -1,4 +1,4 @@
-"""Which of a run's numbers the four charts show: connections, memory, disk, restarts; the ones that matter most first."""
+"""Which of a run's numbers the four charts show; the ones that matter most come first."""
 
 from __future__ import annotations
 
@@ -109,5 +109,6 @@ def fault_window(state: RunState, now_s: float) -> tuple[float, float] | None:
 def chart_span(state: RunState, now_s: float, least_s: float = 60.0) -> tuple[float, float]:
     """The span of time that the charts show: from the first number to the end of the machine's part."""
     first_s = min((points[0][0] for points in state.metrics.values() if points), default=now_s)
-    end_s = state.conclusion.at_s if state.conclusion else now_s
-    return (first_s, max(end_s, first_s + least_s))
+    if state.conclusion:
+        return (first_s, max(state.conclusion.at_s, first_s + 1.0))
+    return (first_s, max(now_s, first_s + least_s))

@@ -8,12 +8,29 @@ from typing import Final
 from textual.binding import Binding
 
 
-def _key(id_: str, key: str, action: str, label: str, tooltip: str, *, show: bool = True, priority: bool = False) -> Binding:
-    return Binding(key, action, label, show=show, priority=priority, tooltip=tooltip, id=id_)
+def _key(
+    id_: str,
+    key: str,
+    action: str,
+    label: str,
+    tooltip: str,
+    *,
+    show: bool = True,
+    priority: bool = False,
+    display: str | None = None,
+) -> Binding:
+    return Binding(key, action, label, show=show, key_display=display, priority=priority, tooltip=tooltip, id=id_)
 
 
 ANYWHERE: Final = [
-    _key("abort", "ctrl+x", "abort", "Abort", "Take the fault back: says first what it reverts and in how long", priority=True),
+    _key(
+        "abort",
+        "ctrl+x",
+        "abort",
+        "Abort",
+        "Take the fault back: says first what it reverts and in how long",
+        priority=True,
+    ),
     _key("help", "f1", "explain", "Help", "Explain the pane that has the focus, and its keys", priority=True),
     _key("palette", "ctrl+p", "command_palette", "Palette", "Find any command by its name", show=False),
     _key("shade", "f2", "shade", "Light/dark", "Switch between light and dark", show=False),
@@ -33,18 +50,28 @@ FILTER: Final = [_key("filter-end", "escape", "end_filter", "Show all", "End the
 EXPERIMENT: Final = [
     _key("launch", "l", "prepare", "Checklist", "Begin a run of this experiment at its checklist"),
     _key("parameters", "p", "parameters", "Parameters", "Change the fault's parameters for this run"),
+    _key("scroll-down", "down,pagedown", "scroll_text(1)", "Scroll", "Scroll the text", show=False),
+    _key("scroll-up", "up,pageup", "scroll_text(-1)", "Scroll", "Scroll the text", show=False),
 ]
 
 CHECKLIST: Final = [
     _key("tick", "space,enter", "tick", "Tick", "Tick the chosen item, with a note", priority=True),
     _key("fail", "f", "fail", "Fail", "Mark the chosen item as failed, with a note"),
-    _key("recheck", "r", "recheck", "Check again", "Verify the chosen item again"),
+    _key("recheck", "r", "recheck", "Recheck", "Verify the chosen item again"),
     _key("recheck-all", "a", "recheck_all", "All", "Verify all automatic items again"),
     _key("override", "o", "override", "Override", "Go on without the chosen item, with a reason (low risk only)"),
     _key("continue", "c", "go_on", "Continue", "Go on to approval and launch, or see all that stands in the way"),
 ]
 BLOCKED: Final = [
-    _key(f"recheck-{n}", str(n), f"recheck({n})", "Check n again", "Check the reason of that number again", show=n == 1)
+    _key(
+        f"recheck-{n}",
+        str(n),
+        f"recheck({n})",
+        "Check again",
+        "Check the reason of that number again",
+        show=n == 1,
+        display="1-9",
+    )
     for n in range(1, 10)
 ]
 
@@ -74,14 +101,23 @@ REPLAY: Final = [
 ]
 
 WRITEUP: Final = [
-    _key("submit", "ctrl+s", "submit", "Sign and store", "Sign the verdict and store the row in thermal memory", priority=True),
+    _key(
+        "submit",
+        "ctrl+s",
+        "submit",
+        "Sign and store",
+        "Sign the verdict and store the row in thermal memory",
+        priority=True,
+    ),
     _key("verdict", "f5", "verdict", "PASS/FAIL", "Sign the other verdict; contradicting the machine needs a note"),
     _key("post-tick", "space,enter", "tick", "Tick", "Tick the chosen item, with a note", priority=True),
     _key("post-fail", "f", "fail", "Fail", "Mark the chosen item as failed, with a note"),
-    _key("post-recheck", "r", "recheck", "Check again", "Verify the chosen item again"),
+    _key("post-recheck", "r", "recheck", "Recheck", "Verify the chosen item again"),
 ]
 
-HISTORY: Final = [_key("replay", "enter", "open", "Replay", "Open the chosen run's journal in the live view", priority=True)]
+HISTORY: Final = [
+    _key("replay", "enter", "open", "Replay", "Open the chosen run's journal in the live view", priority=True)
+]
 
 CONFIRM_ABORT: Final = [_key("abort-now", "y", "yes", "Revert now", "Yes: take the fault back now")]
 CANCEL: Final = [_key("cancel", "escape", "cancel", "Cancel", "Close this, change nothing")]
@@ -111,7 +147,7 @@ def key_table() -> list[tuple[str, str, str]]:
     for where, bindings in _WHERE:
         for what, same in groupby(bindings, key=lambda binding: binding.tooltip):
             found = [binding.key for binding in same]
-            rows.append((where, shown(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}", what))
+            rows.append((where, f"{found[0]}-{found[-1]}" if len(found) > 2 else " or ".join(map(shown, found)), what))
     return rows
 
 

@@ -40,8 +40,12 @@ def headline(state: RunState, now_s: float) -> Headline:
 
 def _concluded(state: RunState) -> Headline:
     outcome, reason = presumed_outcome(state)
-    glyph, tone = {Outcome.PASSED: ("✓", GOOD), Outcome.NOT_RUN: ("", QUIET), Outcome.ABORTED: ("!", WARN)}.get(outcome, ("✗", BAD))
-    recovered = f"recovered in {state.recovery.seconds:.1f} s" if state.recovery and outcome is not Outcome.NOT_RUN else ""
+    glyph, tone = {Outcome.PASSED: ("✓", GOOD), Outcome.NOT_RUN: ("", QUIET), Outcome.ABORTED: ("!", WARN)}.get(
+        outcome, ("✗", BAD)
+    )
+    recovered = (
+        f"recovered in {state.recovery.seconds:.1f} s" if state.recovery and outcome is not Outcome.NOT_RUN else ""
+    )
     return Headline(f"{glyph} {outcome.value}".strip(), "", recovered or reason.value.replace("-", " "), tone)
 
 
@@ -86,7 +90,7 @@ def _next(state: RunState, now_s: float) -> str:
 
 
 def awaited(state: RunState, now_s: float) -> str:
-    """The expectation that is due first, with its limit and what is left of it; else for how long the fault is held on."""
+    """The expectation that is due first, its limit and what is left of it; else for how long the fault is held."""
     due = next_due(state)
     if due:
         expectation, limit_s, start = due
@@ -105,7 +109,7 @@ def awaited(state: RunState, now_s: float) -> str:
 
 
 def next_due(state: RunState) -> tuple[ExpectationState, float, str] | None:
-    """The pending expectation whose limit comes first, the limit on the console's clock, and what it counts from: T or R."""
+    """The pending expectation that is due first, its limit on the console's clock, and T or R, which it counts from."""
     dues = []
     for expectation in state.expectations.values():
         start_s, letter = (
@@ -132,7 +136,9 @@ def describe(event: ev.AnyEvent) -> tuple[str, str, str]:
         case ev.ItemOverridden():
             return "!", f"{event.id} overridden by {event.by}: {event.reason}", WARN
         case ev.ApprovalSeen():
-            words = f"{event.signer} ({event.role}) votes {event.vote}" + ("" if event.accepted else f", refused: {event.why}")
+            words = f"{event.signer} ({event.role}) votes {event.vote}" + (
+                "" if event.accepted else f", refused: {event.why}"
+            )
             return ("✓", words, GOOD) if event.accepted else ("✗", words, BAD)
         case ev.ApprovalSettled():
             return ("✓" if event.sufficient else "○"), f"approval: {event.summary}", GOOD if event.sufficient else QUIET
@@ -141,7 +147,8 @@ def describe(event: ev.AnyEvent) -> tuple[str, str, str]:
         case ev.RecoveryMeasured():
             return "◷", f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}", f"{GOOD} bold"
         case ev.LinkChanged():
-            words = f"{event.node} is {'reachable again' if event.up else 'not seen'}{f': {event.why}' if event.why else ''}"
+            why = f": {event.why}" if event.why else ""
+            words = f"{event.node} is {'reachable again' if event.up else 'not seen'}{why}"
             return ("●", words, GOOD) if event.up else ("?", words, WARN)
         case ev.Noted():
             return "✎", f"{event.text}  ({event.by})", "bold"

@@ -162,3 +162,15 @@ def clip(words: str, width: int) -> str:
 def fit(content: Content, width: int) -> Content:
     """Exactly `width` cells: cut, or filled up with spaces."""
     return content.truncate(width, ellipsis=True, pad=True)
+
+
+def hanging(head: Content, body: Content, width: int) -> Content:
+    """The body beside its head, its further lines below its first.
+
+    >>> hanging(Content("- "), Content("one two"), 6).plain
+    '- one\n  two'
+    """
+    indent = head.cell_length
+    wrapped = body.wrap(max(10 if width >= 20 else 1, width - indent)) or [Content()]
+    lines = [head + wrapped[0].rstrip(), *(Content(" " * indent) + line.rstrip() for line in wrapped[1:])]
+    return Content("\n").join(lines)

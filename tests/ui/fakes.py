@@ -1,11 +1,11 @@
-"""A session and a run that live in memory: what the screens are tested against. Only their clocks and lists are made up."""
+"""A session and a run that live in memory: what the screens are tested against."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -119,34 +119,57 @@ class FakeRow:
 
 
 def inventory() -> Inventory:
-    auto = {"criticality": "normal"}
     return Inventory(
         version=1,
         name="practice",
         nodes={
             "redfin": Node(
-                address="127.0.0.1", port=2201, user="lab", disks=("/", "/tmp"),
+                address="127.0.0.1",
+                port=2201,
+                user="lab",
+                disks=("/", "/tmp"),
                 services={
-                    "llm-gateway": Service("llm-gateway.service", "critical", process="uvicorn gateway:app", health="http://127.0.0.1:8080/health"),
+                    "llm-gateway": Service(
+                        "llm-gateway.service",
+                        "critical",
+                        process="uvicorn gateway:app",
+                        health="http://127.0.0.1:8080/health",
+                    ),
                     "vllm": Service("vllm.service", "critical", "manual", label="stand-in"),
                     "sag-ui": Service("sag-ui.service", "high", "manual"),
-                    **{n: Service(f"{n}.service", **auto) for n in ("it-triad", "executive-jr-autonomic", "memory-jr-autonomic", "ganuda-heartbeat")},  # type: ignore[arg-type]
+                    **{
+                        n: Service(f"{n}.service")
+                        for n in ("it-triad", "executive-jr-autonomic", "memory-jr-autonomic", "ganuda-heartbeat")
+                    },
                 },
             ),
             "bluefin": Node(
-                address="127.0.0.1", port=2202, user="lab",
-                services={"postgresql": Service("postgresql@15-main.service", "critical"), "grafana-server": Service("grafana-server.service", "high", label="stand-in")},
+                address="127.0.0.1",
+                port=2202,
+                user="lab",
+                services={
+                    "postgresql": Service("postgresql@15-main.service", "critical"),
+                    "grafana-server": Service("grafana-server.service", "high", label="stand-in"),
+                },
             ),
-            "greenfin": Node(address="127.0.0.1", port=2203, user="lab", services={"greenfin-heartbeat": Service("greenfin-heartbeat.service")}),
+            "greenfin": Node(
+                address="127.0.0.1",
+                port=2203,
+                user="lab",
+                services={"greenfin-heartbeat": Service("greenfin-heartbeat.service")},
+            ),
         },
         databases={"thermal": Database(node="bluefin", dbname="thermal", user="gameday", service="postgresql")},
         approvals=Approvals(inbox="approvals"),
-    )  # fmt: skip
+    )
 
 
 def gateway_scenario() -> Scenario:
     return Scenario(
-        name="llm-gateway-kill", title="Kill the LLM gateway", category=Category.SERVICE, risk=Risk.LOW,
+        name="llm-gateway-kill",
+        title="Kill the LLM gateway",
+        category=Category.SERVICE,
+        risk=Risk.LOW,
         purpose="Show that the gateway comes back by itself when its process dies, and how long users are without it.",
         hypothesis="systemd restarts the gateway within 5 s, and /health answers 200 within 30 s and stays so.",
         rollback="Nothing is changed. If the gateway stays down, the console starts it after the verdict.",
@@ -157,16 +180,28 @@ def gateway_scenario() -> Scenario:
             SteadyState("db-answers", "the database answers", SqlProbe("thermal")),
         ),
         expectations=(
-            Expectation("restart", "systemd restarts it by itself", ServiceProbe("redfin", "llm-gateway", "auto-restarted"), 5.0),
+            Expectation(
+                "restart", "systemd restarts it by itself", ServiceProbe("redfin", "llm-gateway", "auto-restarted"), 5.0
+            ),
             Expectation("active", "the unit is active (running) again", ServiceProbe("redfin", "llm-gateway"), 30.0),
-            Expectation("health", "/health answers 200 and stays so for 10 s", HttpProbe("redfin", "llm-gateway"), 30.0, 10.0, recovery=True),
+            Expectation(
+                "health",
+                "/health answers 200 and stays so for 10 s",
+                HttpProbe("redfin", "llm-gateway"),
+                30.0,
+                10.0,
+                recovery=True,
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def flood_scenario() -> Scenario:
     return Scenario(
-        name="pg-connection-exhaustion", title="Exhaust the database's connections", category=Category.DATABASE, risk=Risk.MEDIUM,
+        name="pg-connection-exhaustion",
+        title="Exhaust the database's connections",
+        category=Category.DATABASE,
+        risk=Risk.MEDIUM,
         purpose="Show what happens when PostgreSQL runs out of connections, and that it recovers.",
         hypothesis="New connections are refused with a clear text; all falls back after the release.",
         rollback="The held connections are closed.",
@@ -176,7 +211,7 @@ def flood_scenario() -> Scenario:
             Expectation("refused", "new connections are refused", ConnectionsProbe("thermal", "refused"), 15.0),
             Expectation("query", "a normal query works", SqlProbe("thermal"), 10.0, after="revert"),
         ),
-    )  # fmt: skip
+    )
 
 
 def others() -> list[FakeExperiment]:
@@ -234,18 +269,20 @@ def others() -> list[FakeExperiment]:
 
 
 SCRIPTS = Scripts(
-    inject="set -eu\n# find the process of the service, never our own shell\npid=$(systemctl show -p MainPID --value llm-gateway.service)\n"
+    inject="set -eu\n# find the process of the service, never our own shell\n"
+    "pid=$(systemctl show -p MainPID --value llm-gateway.service)\n"
     'grep -q "uvicorn" "/proc/$pid/cmdline"\necho "$pid" >"$GAMEDAY_DIR/pid"\nkill -TERM "$pid"\n',
-    effect='set -eu\nread -r pid <"$GAMEDAY_DIR/pid"\nif [ -d "/proc/$pid" ]; then echo "pid $pid still runs"; exit 1; fi\necho "pid $pid is gone"\n',
+    effect='set -eu\nread -r pid <"$GAMEDAY_DIR/pid"\n'
+    'if [ -d "/proc/$pid" ]; then echo "pid $pid still runs"; exit 1; fi\necho "pid $pid is gone"\n',
     revert="set -eu\n# a blow has nothing to take back\n:\n",
     clean="set -eu\n:\n",
 )
 
 
 def plan_for(scenario: Scenario) -> Plan:
-    """The plan with fixed scripts: the real ones have their own tests, and pictures of screens must not change with them."""
+    """The plan with fixed scripts: pictures of screens must not change with the real ones."""
     plan = resolve(
-        scenario, inventory(), operator="ada", run="k3x9m2pq", created=datetime.fromtimestamp(START_S, tz=timezone.utc)
+        scenario, inventory(), operator="ada", run="k3n9m2pq", created=datetime.fromtimestamp(START_S, tz=UTC)
     )
     radius = "The gateway on redfin answers nothing until it is back; requests in flight are lost."
     actions = tuple(msgspec.structs.replace(action, scripts=SCRIPTS, blast_radius=radius) for action in plan.actions)
@@ -301,11 +338,11 @@ class FakeRun(Subject):
 
     async def tick(self, item: str, note: str, status: Status) -> None:
         self._say("tick", item, note, status)
-        stage = "pre" if item in self.state.pre else "post"
+        stage: ev.Stage = "pre" if item in self.state.pre else "post"
         self.feed(
             ev.ItemChecked(
                 at_s=self.state.now_s, stage=stage, id=item, status=status, evidence=note, attested=True, by="ada"
-            )  # type: ignore[arg-type]
+            )
         )
 
     async def override(self, item: str, reason: str) -> None:
@@ -360,14 +397,14 @@ class FakeRun(Subject):
 
     def writeup_row(self, verdict: str, note: str, issues: Sequence[str], gaps: Sequence[str]) -> FakeRow:
         content = [
-            "CHAOS TEST llm-gateway-kill, run k3x9m2pq, 2026-09-21 13:34 UTC",
+            "CHAOS TEST llm-gateway-kill, run k3n9m2pq, 2026-09-21 13:34 UTC",
             "Tested: process-signal TERM on redfin (llm-gateway)",
             f"Recovery: {verdict}, 2.44 s ± 0.02, restarts 0 to 1",
             *(["Note: " + note] if note else []),
             "Issues found: " + ("; ".join(issues) or "none"),
             "Runbook updates needed: " + ("; ".join(gaps) or "none"),
         ]
-        return FakeRow("CHAOS-TEST-LLM-GATEWAY-KILL-202609211334-k3x9m2pq", "\n".join(content))
+        return FakeRow("CHAOS-TEST-LLM-GATEWAY-KILL-202609211334-k3n9m2pq", "\n".join(content))
 
     async def sign(self, verdict: str, note: str, issues: Sequence[str], gaps: Sequence[str]) -> None:
         self._say("sign", verdict, note, tuple(issues), tuple(gaps))
@@ -400,7 +437,7 @@ class FakeSession(Subject):
         self.run = FakeRun([recordings.gateway_started(), *recordings.gateway_checklist()])
         self.prepared: list[str] = []
         self.past: list[FakeSummary] = [
-            FakeSummary("k3x9m2pq", "llm-gateway-kill", START_S - 3600, Outcome.PASSED),
+            FakeSummary("k3n9m2pq", "llm-gateway-kill", START_S - 3600, Outcome.PASSED),
             FakeSummary(
                 "b8t5n3wd",
                 "service-stack-restart",
@@ -438,10 +475,19 @@ class FakeSession(Subject):
         if database:
             history["connections"] = wave(12, 3, now_s=self.now_s)
         return FakeNode(
-            name, spec, seen_at_s=self.now_s, history=history,
-            sample=FakeSample(self.now_s, cpu_pct=base, services=services, disks={d: (212_000_000_000, 480_000_000_000) for d in spec.disks}),
-            connections=(12, 60) if database else None, connections_at_s=self.now_s if database else None,
-        )  # fmt: skip
+            name,
+            spec,
+            seen_at_s=self.now_s,
+            history=history,
+            sample=FakeSample(
+                self.now_s,
+                cpu_pct=base,
+                services=services,
+                disks=dict.fromkeys(spec.disks, (212000000000, 480000000000)),
+            ),
+            connections=(12, 60) if database else None,
+            connections_at_s=self.now_s if database else None,
+        )
 
     def set_node(self, name: str, **changes: object) -> None:
         self.fleet[name] = replace(self.fleet[name], **changes)  # type: ignore[arg-type]

@@ -28,18 +28,32 @@ POST = (
 
 def gateway_started(**changes: object) -> ev.RunStarted:
     values: dict[str, object] = {
-        "at_s": START_S, "run": "k3x9m2pq", "scenario": "llm-gateway-kill", "title": "Kill the LLM gateway", "risk": "low",
-        "digest": "9f2c4e71aa03b5d8" * 4, "operator": "ada", "inventory": "practice",
-        "nodes": ("bluefin", "redfin"), "targets": ("redfin",), "lease_s": 10.0,
-        "fault": "process-signal TERM on redfin (llm-gateway)", "observe_s": 60.0, "revert_limit_s": 15.0,
-        "steady_state": (ev.ItemBrief("gateway-healthy", "the gateway answers 200"), ev.ItemBrief("db-answers", "the database answers")),
+        "at_s": START_S,
+        "run": "k3n9m2pq",
+        "scenario": "llm-gateway-kill",
+        "title": "Kill the LLM gateway",
+        "risk": "low",
+        "digest": "9f2c4e71aa03b5d8" * 4,
+        "operator": "ada",
+        "inventory": "practice",
+        "nodes": ("bluefin", "redfin"),
+        "targets": ("redfin",),
+        "lease_s": 10.0,
+        "fault": "process-signal TERM on redfin (llm-gateway)",
+        "observe_s": 60.0,
+        "revert_limit_s": 15.0,
+        "steady_state": (
+            ev.ItemBrief("gateway-healthy", "the gateway answers 200"),
+            ev.ItemBrief("db-answers", "the database answers"),
+        ),
         "expectations": (
             ev.ItemBrief("restart", "systemd restarts it by itself", within_s=5.0),
             ev.ItemBrief("active", "the unit is active (running) again", within_s=30.0),
             ev.ItemBrief("health", "/health answers 200 and stays so for 10 s", within_s=30.0, stable_for_s=10.0),
         ),
-        "pre": PRE, "post": POST,
-    }  # fmt: skip
+        "pre": PRE,
+        "post": POST,
+    }
     return ev.RunStarted(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -52,24 +66,38 @@ def sample(
     came_back = zero_s is not None and at_s >= zero_s + 1.0
     memory = 9.4e9 + 2.2e8 * math.sin(t / 7) - (1.9e9 if away else 0.0)
     redfin = ev.Sampled(
-        at_s=at_s, node="redfin",
+        at_s=at_s,
+        node="redfin",
         values={
-            "cpu_pct": 31 + 9 * math.sin(t / 5) + (22 if came_back and not away and zero_s and at_s < zero_s + 6 else 0),
-            "memory_used_bytes": memory, "memory_total_bytes": 16.0e9,
-            "disk_used_bytes:/": 212e9 + 1e7 * t, "disk_total_bytes:/": 480e9, "disk_used_bytes:/tmp": 1.1e9, "disk_total_bytes:/tmp": 16e9,
-            "restarts:llm-gateway": 1.0 if came_back else 0.0, "load_1m": 1.2,
+            "cpu_pct": 31
+            + 9 * math.sin(t / 5)
+            + (22 if came_back and not away and zero_s and at_s < zero_s + 6 else 0),
+            "memory_used_bytes": memory,
+            "memory_total_bytes": 16.0e9,
+            "disk_used_bytes:/": 212e9 + 1e7 * t,
+            "disk_total_bytes:/": 480e9,
+            "disk_used_bytes:/tmp": 1.1e9,
+            "disk_total_bytes:/tmp": 16e9,
+            "restarts:llm-gateway": 1.0 if came_back else 0.0,
+            "load_1m": 1.2,
         },
         states={"llm-gateway": "activating (auto-restart)" if away else "active (running)"},
-    )  # fmt: skip
+    )
     count = connections if connections is not None else 11 + round(2 * math.sin(t / 3)) - (4 if away else 0)
     bluefin = ev.Sampled(
-        at_s=at_s, node="bluefin",
+        at_s=at_s,
+        node="bluefin",
         values={
-            "cpu_pct": 12 + 3 * math.sin(t / 4), "memory_used_bytes": 5.1e9, "memory_total_bytes": 16e9,
-            "disk_used_bytes:/": 90e9, "disk_total_bytes:/": 480e9, "connections:thermal": count, "connections_max:thermal": 60.0,
+            "cpu_pct": 12 + 3 * math.sin(t / 4),
+            "memory_used_bytes": 5.1e9,
+            "memory_total_bytes": 16e9,
+            "disk_used_bytes:/": 90e9,
+            "disk_total_bytes:/": 480e9,
+            "connections:thermal": count,
+            "connections_max:thermal": 60.0,
             "restarts:postgresql": 0.0,
         },
-    )  # fmt: skip
+    )
     return [redfin, bluefin]
 
 
@@ -100,7 +128,7 @@ def gateway_until_launch() -> list[ev.AnyEvent]:
 
 
 def hand_revert(node: str) -> str:
-    return f"ssh -p 2201 lab@127.0.0.1 'sh /run/gameday/k3x9m2pq/stop'  # {node}"
+    return f"ssh -p 2201 lab@127.0.0.1 'sh /run/gameday/k3n9m2pq/stop'  # {node}"
 
 
 def gateway_armed() -> list[ev.AnyEvent]:
@@ -189,7 +217,7 @@ def gateway_taken_back() -> list[ev.AnyEvent]:
 
 
 def gateway_signed(*, delivered: bool = True) -> list[ev.AnyEvent]:
-    s, row = START_S + 90, "CHAOS-TEST-LLM-GATEWAY-KILL-202609211334-k3x9m2pq"
+    s, row = START_S + 90, "CHAOS-TEST-LLM-GATEWAY-KILL-202609211334-k3n9m2pq"
     why = "" if delivered else "the database does not answer: connection refused"
     return [
         ev.PhaseEntered(at_s=s, phase=Phase.WRITE_UP),
@@ -208,15 +236,21 @@ def gateway_passed() -> list[ev.AnyEvent]:
 
 def flood_started() -> ev.RunStarted:
     return gateway_started(
-        run="m7w2c4ht", scenario="pg-connection-exhaustion", title="Exhaust the database's connections", risk="medium",
-        nodes=("bluefin",), targets=("bluefin",), fault="connection-flood limit, 30 s on bluefin (thermal)", fault_lasts_s=30.0,
+        run="m7w2c4ht",
+        scenario="pg-connection-exhaustion",
+        title="Exhaust the database's connections",
+        risk="medium",
+        nodes=("bluefin",),
+        targets=("bluefin",),
+        fault="connection-flood limit, 30 s on bluefin (thermal)",
+        fault_lasts_s=30.0,
         expectations=(
             ev.ItemBrief("at-limit", "the count rises to the limit", within_s=10.0),
             ev.ItemBrief("refused", "new connections are refused", within_s=15.0),
             ev.ItemBrief("falls-back", "after release the count falls", within_s=10.0, after="revert"),
             ev.ItemBrief("query", "a normal query works", within_s=10.0, after="revert"),
         ),
-    )  # fmt: skip
+    )
 
 
 def flood_waiting_for_approval() -> list[ev.AnyEvent]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
 from textual.content import Content
 
 from console.tui import keys, words
@@ -12,7 +15,7 @@ from console.tui.screens.dialog import QuestionDialog
 class AbortDialog(QuestionDialog):
     """Comes up over every screen."""
 
-    BINDINGS = keys.CONFIRM_ABORT
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CONFIRM_ABORT]
     HELP = "`y` takes the fault back now; esc closes this and the run goes on."
 
     def __init__(self, handle: RunHandle) -> None:

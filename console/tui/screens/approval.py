@@ -1,8 +1,11 @@
-"""Approval: the line to paste, who has signed, who is missing, and how long the signatures count; it follows by itself."""
+"""Approval: the line to paste, who has signed, who is missing, and for how long signatures count."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -20,8 +23,11 @@ class ApprovalScreen(Page):
     """Signatures arrive in the inbox folder, or are pasted."""
 
     CSS_PATH = "approval.tcss"
-    BINDINGS = keys.APPROVAL
-    HELP = "# Approval\nSend the line to an approver: it shows them the plan before it signs. Signatures are picked up by themselves; `p` takes a pasted one."
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.APPROVAL]
+    HELP = (
+        "# Approval\nSend the line to an approver: it shows them the plan before it signs. Signatures are picked "
+        "up by themselves; `p` takes a pasted one."
+    )
 
     def __init__(self, handle: RunHandle) -> None:
         super().__init__()
@@ -53,11 +59,18 @@ class ApprovalScreen(Page):
         handle, state = self.handle, self.handle.state
         policy, risk = handle.plan.policy, handle.plan.scenario.risk
         need = f"{policy.quorum} {policy.role}" if policy.quorum else "no"
-        settled = words.text("✓ sufficient", f"bold {words.GOOD}") if self.sufficient else words.text("○ waiting", f"bold {words.WARN}")
+        settled = (
+            words.text("✓ sufficient", f"bold {words.GOOD}")
+            if self.sufficient
+            else words.text("○ waiting", f"bold {words.WARN}")
+        )
         summary = state.approval.summary if state.approval else "no signature yet"
         self.query_one("#head", Static).update(
-            Content.assemble(words.risk(risk), f" risk needs {need} approval    ", settled, (f"  {summary}", words.QUIET),
-                             ("\nplan digest ", words.QUIET), handle.plan.digest[:16], ("   any change of the plan voids every signature", words.QUIET))
+            Content.assemble(
+                words.risk(risk), f" risk needs {need} approval    ", settled, (f"  {summary}", words.QUIET),
+                ("\nplan digest ", words.QUIET), handle.plan.digest[:16],
+                ("   any change of the plan voids every signature", words.QUIET),
+            )
         )  # fmt: skip
         self.query_one("#line", Static).update(Content(handle.approve_line()))
         self.query_one("#signed", Static).update(Content("\n").join(self._signatures(now_s)))
@@ -90,7 +103,10 @@ class ApprovalScreen(Page):
             if text:
                 self.console_app.work_on(self.handle.accept_approval(text))
 
-        self.app.push_screen(PasteDialog("paste an approval", "The whole text of the approval file. It is verified like any other."), take)
+        self.app.push_screen(
+            PasteDialog("paste an approval", "The whole text of the approval file. It is verified like any other."),
+            take,
+        )
 
     def action_go_on(self) -> None:
         """To the launch."""
@@ -102,10 +118,14 @@ class ApprovalScreen(Page):
 
 def _signature(seen: ApprovalSeen, now_s: float) -> Content:
     if not seen.accepted:
-        return Content.assemble(("✗ refused   ", words.BAD), (seen.signer, "bold"), (f"  {seen.role}  {seen.why}", words.QUIET))
+        return Content.assemble(
+            ("✗ refused   ", words.BAD), (seen.signer, "bold"), (f"  {seen.role}  {seen.why}", words.QUIET)
+        )
     left_s = seen.not_after_s - now_s
     if seen.not_after_s and left_s <= 0:
         return Content.assemble(("✗ expired   ", words.BAD), (seen.signer, "bold"), (f"  {seen.role}", words.QUIET))
     left = f"  counts for {words.whole_seconds(left_s)} more" if seen.not_after_s else ""
-    vote = {"for": ("✓ for       ", words.GOOD), "against": ("✗ against   ", words.BAD)}.get(seen.vote, (f"○ {seen.vote:<10}", words.QUIET))
+    vote = {"for": ("✓ for       ", words.GOOD), "against": ("✗ against   ", words.BAD)}.get(
+        seen.vote, (f"○ {seen.vote:<10}", words.QUIET)
+    )
     return Content.assemble(vote, (seen.signer, "bold"), (f"  {seen.role}{left}", words.QUIET))

@@ -1,8 +1,11 @@
-"""The pre-test checklist: what the console verified and what a person ticked; nothing launches while one item is not settled."""
+"""The pre-test checklist: nothing launches while an item is not settled."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
@@ -22,7 +25,7 @@ class ChecklistScreen(Page):
     """One row an item, its evidence below it."""
 
     CSS_PATH = "checklist.tcss"
-    BINDINGS = keys.CHECKLIST
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CHECKLIST]
     HELP = (
         "# Checklist\nThe console verifies what it can and shows the evidence; the rest you tick, with a note. "
         "Nothing launches while an item is failed or unknown. A verified item counts for ten minutes."
@@ -36,7 +39,7 @@ class ChecklistScreen(Page):
     def body(self) -> ComposeResult:
         """Rows and the sentence below."""
         yield Static(id="head")
-        yield Rows(id="items")
+        yield Rows("items")
         yield Static(id="foot")
 
     def on_mount(self) -> None:
@@ -51,22 +54,40 @@ class ChecklistScreen(Page):
         ready = settled == len(items)
         head = words.text(f"{settled} of {len(items)} settled", f"bold {words.GOOD if ready else words.WARN}")
         self.query_one("#head", Static).update(Content.assemble(("Before the test", "bold"), "   ", head))
-        self.query_one(Rows).show([(item.brief.id, item_row(item, now_s)) for item in items])
+        rows = self.query_one(Rows)
+        roomy = rows.size.height >= 3 * len(items)
+        rows.show(
+            [
+                (item.brief.id, item_row(item, now_s, rows.scrollable_content_region.width - 2, roomy=roomy))
+                for item in items
+            ]
+        )
         foot = Content.assemble(("c", "bold"), " goes on to the launch.") if ready else words.text(
-            "Tick what you know with a note; what the console verifies it can check again. c shows all that stands in the way.", words.QUIET
+            "Tick what you know, with a note; c shows all that stands in the way.", words.QUIET
         )  # fmt: skip
         self.query_one("#foot", Static).update(foot)
+        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only low risk may be overridden."""
+        """What is of use for the item under the cursor; only low risk may be overridden."""
+        item = self.chosen
+        if action in ("tick", "fail"):
+            return item is not None and not item.brief.automatic
+        if action == "recheck":
+            return item is not None and item.brief.automatic
         if action == "override":
-            return self.handle.plan.scenario.risk is Risk.LOW
+            settled = item is None or item.settled(self.console_app.session.clock())
+            return self.handle.plan.scenario.risk is Risk.LOW and not settled
         return True
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The footer follows the cursor."""
+        self.refresh_bindings()
 
     @property
     def chosen(self) -> ItemState | None:
         """The item under the cursor."""
-        return self.handle.state.pre.get(self.query_one(Rows).chosen)
+        return self.handle.state.pre.get(self.query_one(Rows).chosen) if self.is_mounted else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click: what is of use for that item."""
@@ -93,7 +114,9 @@ class ChecklistScreen(Page):
             if note:
                 self.console_app.work_on(self.handle.tick(item.brief.id, note, status))
 
-        self.app.push_screen(PromptDialog(f"{verb}: {item.brief.title}", sentence, value=item.evidence if item.attested else ""), take)
+        self.app.push_screen(
+            PromptDialog(f"{verb}: {item.brief.title}", sentence, value=item.evidence if item.attested else ""), take
+        )
 
     def action_recheck(self) -> None:
         """Verify the chosen item again."""
@@ -117,11 +140,15 @@ class ChecklistScreen(Page):
             if reason:
                 self.console_app.work_on(self.handle.override(item.brief.id, reason))
 
-        self.app.push_screen(PromptDialog(f"override: {item.brief.title}", "Why go on without it? The reason is stored."), take)
+        self.app.push_screen(
+            PromptDialog(f"override: {item.brief.title}", "Why go on without it? The reason is stored."), take
+        )
 
     def action_go_on(self) -> None:
         """To approval or launch; or all the reasons why not."""
-        approval = self.handle.plan.policy.quorum > 0 and not (self.handle.state.approval and self.handle.state.approval.sufficient)
+        approval = self.handle.plan.policy.quorum > 0 and not (
+            self.handle.state.approval and self.handle.state.approval.sufficient
+        )
         now_s = self.console_app.session.clock()
         if self.handle.state.blockers(now_s) or (not approval and self.handle.can_launch()):
             self.app.push_screen(BlockedDialog(self.handle))
@@ -131,7 +158,7 @@ class ChecklistScreen(Page):
             self.app.switch_screen(ConfirmScreen(self.handle))
 
 
-def item_row(item: ItemState, now_s: float) -> Content:
+def item_row(item: ItemState, now_s: float, width: int, *, roomy: bool = False) -> Content:
     """An item on two lines: status and title, then the evidence."""
     status = words.checked(item.status, attested=item.attested)
     kind = "" if item.brief.automatic else "  by you"
@@ -140,10 +167,19 @@ def item_row(item: ItemState, now_s: float) -> Content:
         status = words.text("! overridden", words.WARN)
     elif stale:
         status = words.text("? too old", words.WARN)
-    told = item.override or item.evidence or ("being verified" if item.brief.automatic else "space ticks it, with a note")
+    told = (
+        item.override
+        or item.evidence
+        or ("the console verifies this" if item.brief.automatic else "enter ticks it, with a note")
+    )
     by = f"  ({item.by})" if item.by else ""
     left_s = item.valid_until_s - now_s
     valid = f"  counts for {words.whole_seconds(left_s)} more" if item.valid_until_s and left_s > 0 else ""
-    return Content.assemble(
-        words.fit(status, 14), (item.brief.title, "bold"), (kind, words.QUIET), "\n", " " * 14, (f"{told}{by}{valid}", words.QUIET),
-    )  # fmt: skip
+    body = Content.assemble(
+        (item.brief.title, "bold"),
+        (kind, words.QUIET),
+        "\n",
+        (f"{told}{by}{valid}", words.QUIET),
+        "\n " if roomy else "",
+    )
+    return words.hanging(words.fit(status, 14), body, width)

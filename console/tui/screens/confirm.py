@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -20,8 +23,11 @@ class ConfirmScreen(Page):
     """The last screen before the fault."""
 
     CSS_PATH = "confirm.tcss"
-    BINDINGS = keys.CONFIRM
-    HELP = "# Launch\nType the name of the node that is hit, then press ctrl+g. Everything is armed and the baseline is checked before the fault is let go."
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CONFIRM]
+    HELP = (
+        "# Launch\nType the name of the node that is hit, then press ctrl+g. Everything is armed and the "
+        "baseline is checked before the fault is let go."
+    )
 
     def __init__(self, handle: RunHandle) -> None:
         super().__init__()
@@ -41,7 +47,11 @@ class ConfirmScreen(Page):
 
     def on_mount(self) -> None:
         """Titles; type at once."""
-        for id_, title in (("target", "what happens"), ("abort", "what abort does (ctrl+x, on every screen)"), ("hand", "by hand, if this console dies")):
+        for id_, title in (
+            ("target", "what happens"),
+            ("abort", "what abort does (ctrl+x, on every screen)"),
+            ("hand", "by hand, if this console dies"),
+        ):
             self.query_one(f"#{id_}").border_title = title
         self.query_one("#hand").border_subtitle = "f4 copies"
         self.query_one(TypedName).focus()
@@ -50,14 +60,24 @@ class ConfirmScreen(Page):
         """All of it; the plan does not change any more."""
         plan = self.handle.plan
         lines = [
-            Content.assemble(("▶ ", words.WARN), (action.fault.summary, "bold"), " on ", (action.node, "bold"), "\n  ", action.blast_radius)
+            Content.assemble(
+                ("▶ ", words.WARN),
+                (action.fault.summary, "bold"),
+                " on ",
+                (action.node, "bold"),
+                "\n  ",
+                action.blast_radius,
+            )
             for action in plan.actions
         ]
         armed = ", ".join(node.name for node in plan.nodes)
         lines.append(words.text(f"armed first: {armed}; lease {plan.lease_s:g} s", words.QUIET))
         self.query_one("#target", Static).update(Content("\n").join(lines))
         self.query_one("#abort", Static).update(Content("\n").join(self.handle.abort_preview()))
-        by_hand = [Content.assemble((f"{node}  ", "bold $text-primary"), line) for node, line in self.handle.hand_reverts().items()]
+        by_hand = [
+            Content.assemble((f"{node}  ", "bold $text-primary"), line)
+            for node, line in self.handle.hand_reverts().items()
+        ]
         self.query_one("#hand", Static).update(Content("\n").join(by_hand))
         self._ask()
 
@@ -66,7 +86,13 @@ class ConfirmScreen(Page):
         if typed == word:
             said = Content.assemble(("● ", words.GOOD), ("ctrl+g", "bold"), f" launches on {word}. Nothing else does.")
         else:
-            said = Content.assemble("Type ", (word, "bold $text-warning"), ", then press ", ("ctrl+g", "bold"), " to launch. Esc leaves without a launch.")
+            said = Content.assemble(
+                "Type ",
+                (word, "bold $text-warning"),
+                ", then press ",
+                ("ctrl+g", "bold"),
+                " to launch. Esc leaves without a launch.",
+            )
         self.query_one("#ask", Static).update(said)
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -19,7 +20,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer]):
     """Base of the dialogs: esc closes it and changes nothing."""
 
-    BINDINGS = keys.CANCEL
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CANCEL]
     CSS_PATH = "dialog.tcss"
 
     def action_cancel(self) -> None:
@@ -60,7 +61,7 @@ class PasteDialog(Dialog[str]):
     """Takes a text of several lines."""
 
     HELP = "Paste the text, ctrl+s takes it, esc closes without a change."
-    BINDINGS = keys.ACCEPT_TEXT
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.ACCEPT_TEXT]
 
     def __init__(self, title: str, sentence: str) -> None:
         super().__init__()

@@ -1,11 +1,14 @@
-"""An experiment before anything runs: why, how far it reaches, the exact commands, what is expected, the way back, the runbook."""
+"""An experiment before anything runs: why, how far it reaches, the exact commands, the way back, the runbook."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Markdown, Static, TabbedContent, TabPane
+from textual.widgets import Markdown, Static, TabbedContent, TabPane, Tabs
 
 from console.errors import GamedayError
 from console.plan.plan import Plan, render
@@ -21,8 +24,11 @@ class ExperimentScreen(Page):
     """Nothing is claimed or touched here."""
 
     CSS_PATH = "experiment.tcss"
-    BINDINGS = keys.EXPERIMENT
-    HELP = "# Experiment\nRead what it does and the exact commands for each node. `l` begins a run at its checklist; nothing is injected before you launch."
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.EXPERIMENT]
+    HELP = (
+        "# Experiment\nRead what it does and the exact commands for each node. `l` begins a run at its "
+        "checklist; nothing is injected before you launch."
+    )
 
     def __init__(self, experiment: ExperimentView) -> None:
         super().__init__()
@@ -42,11 +48,15 @@ class ExperimentScreen(Page):
             with TabPane("Commands", id="commands"), VerticalScroll():
                 yield Static(id="plan")
             with TabPane("Runbook", id="runbook"), VerticalScroll():
-                yield Markdown(self.experiment.runbook or "There is no runbook for this experiment yet. Note it as a gap in the write-up.")
+                yield Markdown(
+                    self.experiment.runbook
+                    or "There is no runbook for this experiment yet. Note it as a gap in the write-up."
+                )
 
     def on_mount(self) -> None:
         """Resolve the plan at once: what is shown is what would run."""
         self._resolve(self.overrides)
+        self.query_one(Tabs).focus()
 
     def _resolve(self, overrides: dict[str, str]) -> None:
         try:
@@ -60,13 +70,21 @@ class ExperimentScreen(Page):
     def paint(self, now_s: float) -> None:
         """All of it."""
         experiment, scenario = self.experiment, self.plan.scenario if self.plan else self.experiment.scenario
-        here = words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.text("● runnable here", words.GOOD)
-        approval = "no signature, the operator decides" if experiment.approval == "none" else f"needs {experiment.approval}"
+        here = (
+            words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.text("● runnable here", words.GOOD)
+        )
+        approval = (
+            "no signature, the operator decides" if experiment.approval == "none" else f"needs {experiment.approval}"
+        )
         self.query_one("#head", Static).update(
-            Content.assemble((scenario.title, "bold"), "\n", words.risk(scenario.risk), (f" risk   {approval}   ", words.QUIET), here)
+            Content.assemble(
+                (scenario.title, "bold"), "\n", words.risk(scenario.risk), (f" risk   {approval}   ", words.QUIET), here
+            )
         )
         self.query_one("#about", Static).update(about(scenario, self.plan))
-        self.query_one("#plan", Static).update(commands(self.plan) if self.plan else words.text(self.problem, words.WARN))
+        self.query_one("#plan", Static).update(
+            commands(self.plan) if self.plan else words.text(self.problem, words.WARN)
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Read-only has no launch."""
@@ -94,9 +112,20 @@ class ExperimentScreen(Page):
 
         app.work_on(prepare())
 
+    def action_scroll_text(self, direction: int) -> None:
+        """Scroll the text of the tab that is shown, by most of its height."""
+        pane = self.query_one(TabbedContent).active_pane
+        if pane:
+            scroll = pane.query_one(VerticalScroll)
+            scroll.scroll_relative(y=direction * max(1, scroll.size.height // 2), animate=False)
+
     def action_parameters(self) -> None:
         """Other parameters of the fault."""
-        known = [f"{name}={getattr(action.fault, name)}" for action in (self.plan.actions if self.plan else ()) for name in action.fault.__struct_fields__]
+        known = [
+            f"{name}={getattr(action.fault, name)}"
+            for action in (self.plan.actions if self.plan else ())
+            for name in action.fault.__struct_fields__
+        ]
         sentence = "KEY=VALUE, several with spaces between. Now: " + (" ".join(dict.fromkeys(known)) or "no parameters")
 
         def take(text: str | None) -> None:
@@ -147,6 +176,12 @@ def commands(plan: Plan) -> Content:
     """The plan's own text, with its scripts set off."""
     lines = []
     for line in render(plan).splitlines():
-        style = words.QUIET if line.strip().startswith("#") else "bold $text-primary" if line and not line.startswith(" ") else ""
+        style = (
+            words.QUIET
+            if line.strip().startswith("#")
+            else "bold $text-primary"
+            if line and not line.startswith(" ")
+            else ""
+        )
         lines.append(words.text(line, style))
     return Content("\n").join(lines)

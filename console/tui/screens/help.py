@@ -7,6 +7,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Markdown
 
 from console.tui import keys
@@ -26,14 +27,19 @@ class HelpDialog(Dialog[None]):
         focused = screen.focused
         parts = [screen.HELP or ""]
         if focused is not None:
-            parts.append(next((node.HELP for node in focused.ancestors_with_self if node is not screen and getattr(node, "HELP", None)), ""))
+            panes = [node for node in focused.ancestors_with_self if isinstance(node, Widget) and node is not screen]
+            parts.append(next((pane.HELP for pane in panes if pane.HELP), ""))
         rows = [
             f"| `{keys.shown(binding.key)}` | {binding.tooltip} |"
             for _, binding, enabled, _ in screen.active_bindings.values()
             if binding.id and enabled
         ]
         rows = list(dict.fromkeys(rows))
-        return cls("\n\n".join(filter(None, [*dict.fromkeys(parts), "\n".join(["| key | what it does |", "|---|---|", *rows])])))
+        return cls(
+            "\n\n".join(
+                filter(None, [*dict.fromkeys(parts), "\n".join(["| key | what it does |", "|---|---|", *rows])])
+            )
+        )
 
     def compose(self) -> ComposeResult:
         """The text."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
@@ -12,7 +15,7 @@ from console.tui.ports import RunSummary
 from console.tui.screens.page import Page
 from console.tui.widgets.rows import Rows
 
-WHEN, NAME, OUTCOME, SIGNED, STORED = 18, 27, 13, 9, 12
+WHEN, NAME, OUTCOME, SIGNED, STORED, RUN = 17, 26, 12, 8, 13, 10
 
 
 class HistoryScreen(Page):
@@ -20,13 +23,17 @@ class HistoryScreen(Page):
 
     PLACE = "History"
     CSS_PATH = "history.tcss"
-    BINDINGS = keys.HISTORY
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.HISTORY]
     HELP = "# History\nPast runs, the newest first. Enter replays the chosen one in the live view."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[RunSummary] = []
 
     def body(self) -> ComposeResult:
         """Columns and rows."""
         yield Static(id="columns")
-        yield Rows(id="runs")
+        yield Rows("runs")
         yield Static("No run yet. Choose an experiment at home, and begin with its checklist.", id="none")
 
     def on_mount(self) -> None:
@@ -34,8 +41,23 @@ class HistoryScreen(Page):
         self.runs = list(self.console_app.session.runs())
         self.query_one("#none").display = not self.runs
         self.query_one("#columns").display = bool(self.runs)
-        titles = (("when", WHEN), ("experiment", NAME), ("outcome", OUTCOME), ("signed", SIGNED), ("stored", STORED), ("run", 0))
-        self.query_one("#columns", Static).update(words.text("".join(title.ljust(width) for title, width in titles), words.QUIET))
+        titles = (
+            ("when", WHEN),
+            ("experiment", NAME),
+            ("outcome", OUTCOME),
+            ("signed", SIGNED),
+            ("stored", STORED),
+            ("run", RUN),
+            ("why, who", 0),
+        )
+        self.query_one("#columns", Static).update(
+            words.text(
+                "".join(title.ljust(width) for title, width in titles)[
+                    : WHEN + NAME + OUTCOME + SIGNED + STORED + 100 * (self.app.size.width >= 110)
+                ],
+                words.QUIET,
+            )
+        )
         self.query_one(Rows).focus()
 
     def on_screen_resume(self) -> None:
@@ -45,11 +67,17 @@ class HistoryScreen(Page):
 
     def paint(self, now_s: float) -> None:
         """The rows."""
-        self.query_one(Rows).show([(run.run, row(run)) for run in self.runs])
+        rows = self.query_one(Rows)
+        width = max(40, rows.scrollable_content_region.width - 2)
+        rows.show([(run.run, words.fit(row(run, wide=self.has_class("-wide")), width)) for run in self.runs])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click."""
         self.action_open()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There must be one to replay."""
+        return action != "open" or bool(self.runs)
 
     def action_open(self) -> None:
         """Replay the chosen run."""
@@ -58,16 +86,18 @@ class HistoryScreen(Page):
             self.console_app.show_replay(chosen)
 
 
-def row(run: RunSummary) -> Content:
-    """A run on one line."""
+def row(run: RunSummary, *, wide: bool) -> Content:
+    """A run on one line; its id, operator and reason only where there is room."""
     signed = {"PASS": ("✓ PASS", words.GOOD), "FAIL": ("✗ FAIL", words.BAD)}.get(run.verdict, ("-", words.QUIET))
     if run.delivered:
         stored = words.text("✓ delivered", words.GOOD)
     else:
         stored = words.text("○ queued", words.WARN) if run.verdict else words.text("-", words.QUIET)
     why = "" if run.outcome is Outcome.PASSED else run.reason.value.replace("-", " ")
-    return Content.assemble(
+    line = Content.assemble(
         words.day(run.started_s).ljust(WHEN), words.fit(words.text(run.scenario, "bold"), NAME - 1), " ",
-        words.fit(words.outcome(run.outcome), OUTCOME), words.fit(words.text(*signed), SIGNED), words.fit(stored, STORED),
-        f"{run.run}  ", (f"{run.operator}  ", words.QUIET), (why, words.QUIET),
+        words.fit(words.outcome(run.outcome), OUTCOME), words.fit(words.text(*signed), SIGNED),
+        words.fit(stored, STORED),
     )  # fmt: skip
+    more = Content.assemble(run.run.ljust(RUN), (f"{why}  " if why else "", words.QUIET), (run.operator, words.QUIET))
+    return line + more if wide else line

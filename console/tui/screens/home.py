@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Grid, Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
@@ -20,7 +23,7 @@ class FilterInput(Input):
     """The line that narrows the list."""
 
     HELP = "Type a part of a name, a risk, a category or `runnable`. Esc shows all again."
-    BINDINGS = keys.FILTER
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.FILTER]
 
     def action_end_filter(self) -> None:
         """Show all again."""
@@ -34,8 +37,11 @@ class HomeScreen(Page):
 
     PLACE = "Home"
     CSS_PATH = "home.tcss"
-    BINDINGS = keys.HOME
-    HELP = "# Home\nThe nodes as they are now, and below them the experiments. Choose one with enter to see what it does before anything runs."
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.HOME]
+    HELP = (
+        "# Home\nThe nodes as they are now, and below them the experiments. Choose one with enter to see what it "
+        "does before anything runs."
+    )
 
     def body(self) -> ComposeResult:
         """Panes above, experiments below."""
@@ -44,7 +50,7 @@ class HomeScreen(Page):
                 yield NodePane(name)
         with Vertical(id="experiments"):
             yield Static(id="columns")
-            yield Rows(id="list")
+            yield Rows("list")
             yield FilterInput(placeholder="filter: a name, a risk, a category, runnable", id="filter", compact=True)
             yield Static(id="said")
 
@@ -59,8 +65,8 @@ class HomeScreen(Page):
     def paint(self, now_s: float) -> None:
         """Panes and list."""
         fleet = self.console_app.session.fleet
-        wanted = max((lines_wanted(view) for view in fleet.values()), default=5) + 2
-        height = min(wanted, 18 if self.has_class("-tall") else 13)
+        most = max((lines_wanted(view) for view in fleet.values()), default=5) + 2
+        height = min(most, 18 if self.has_class("-tall") else 13)
         nodes = self.query_one("#nodes", Grid)
         nodes.styles.grid_rows = str(height)
         nodes.styles.height = height if len(fleet) <= 3 or not self.has_class("-tall") else height * 2
@@ -76,7 +82,9 @@ class HomeScreen(Page):
         log = self.console_app.session.log
         said = self.query_one("#said", Static)
         said.display = bool(log) or not shown
-        said.update(words.text("No experiment matches the filter." if not shown else log[-1] if log else "", words.QUIET))
+        said.update(
+            words.text("No experiment matches the filter." if not shown else log[-1] if log else "", words.QUIET)
+        )
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list while typing."""
@@ -115,19 +123,29 @@ def matches(experiment: ExperimentView, wanted: list[str]) -> bool:
     """Whether every word is found in what is known of the experiment."""
     scenario = experiment.scenario
     here = "missing" if experiment.problem else "runnable"
-    known = f"{scenario.name} {scenario.title} {scenario.risk.value} {scenario.category.value} {here} {experiment.approval}".lower()
+    known = " ".join(
+        (scenario.name, scenario.title, scenario.risk.value, scenario.category.value, here, experiment.approval)
+    ).lower()
     return all(word in known for word in wanted)
 
 
 def _columns(name_width: int) -> Content:
-    line = "experiment".ljust(name_width) + "risk".ljust(RISK) + "approval".ljust(APPROVAL) + "last".ljust(LAST) + "here"
+    line = (
+        "experiment".ljust(name_width) + "risk".ljust(RISK) + "approval".ljust(APPROVAL) + "last".ljust(LAST) + "here"
+    )
     return words.text(line, words.QUIET)
 
 
 def row(experiment: ExperimentView, width: int, name_width: int) -> Content:
     """An experiment as one line of `width` cells."""
-    last = {"PASS": ("✓ PASS", words.GOOD), "FAIL": ("✗ FAIL", words.BAD)}.get(experiment.last, (experiment.last or "-", words.QUIET))
-    here = words.text(f"✗ {experiment.problem}", words.WARN) if experiment.problem else words.text("● runnable", words.GOOD)
+    last = {"PASS": ("✓ PASS", words.GOOD), "FAIL": ("✗ FAIL", words.BAD)}.get(
+        experiment.last, (experiment.last or "-", words.QUIET)
+    )
+    here = (
+        words.text(f"✗ {experiment.problem}", words.WARN)
+        if experiment.problem
+        else words.text("● runnable", words.GOOD)
+    )
     name = words.text(experiment.scenario.name, words.QUIET if experiment.problem else "bold")
     line = words.fit(name, name_width) + words.fit(words.risk(experiment.scenario.risk), RISK)
     line += words.fit(words.text(experiment.approval, words.QUIET), APPROVAL) + words.fit(words.text(*last), LAST + 1)

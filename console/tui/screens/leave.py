@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
 from textual.content import Content
 
 from console.tui import keys, words
@@ -12,12 +15,13 @@ from console.tui.screens.dialog import QuestionDialog
 class LeaveDialog(QuestionDialog):
     """Asked only while a guard of this run may stand."""
 
-    BINDINGS = keys.LEAVE
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.LEAVE]
     HELP = "`y` leaves; esc stays."
 
     def __init__(self, handle: RunHandle) -> None:
         held = [name for name, node in handle.state.nodes.items() if node.held]
         what = f"{' and '.join(held)} {'is' if len(held) == 1 else 'are'} armed by run {handle.plan.run}."
-        then = f"Leaving ends the run as aborted. The fault is taken back; a node that hears nothing does it itself after {handle.plan.lease_s:g} s."
+        itself = f"a node that hears nothing does it itself after {handle.plan.lease_s:g} s"
+        then = f"Leaving ends the run as aborted. The fault is taken back; {itself}."
         ask = Content.assemble("Press ", ("y", "bold"), " to leave, ", ("esc", "bold"), " to stay.")
         super().__init__("leave the console", Content("\n\n").join([words.text(what, "bold"), Content(then), ask]))

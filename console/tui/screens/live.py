@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Grid, Horizontal
 from textual.content import Content
 from textual.widgets import Static
@@ -28,7 +30,7 @@ class LiveScreen(Page):
     """With a handle the operator's keys work; without one it is only looked at."""
 
     CSS_PATH = "live.tcss"
-    BINDINGS = [*keys.LIVE, *keys.REPLAY]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.LIVE, *keys.REPLAY]
     HELP = (
         "# Live\nThe big line says the phase, the time since the injection, and what is expected next with its limit. "
         "`ctrl+x` takes the fault back: it first says what and in how long."
@@ -92,10 +94,16 @@ class LiveScreen(Page):
         if self.replay:
             return self._time_line()
         if state.phase is Phase.POST_TEST and self.handle and not state.signed:
-            return Content.assemble(("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up")
+            return Content.assemble(
+                ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
+            )
         if state.delivery or state.hash:
             told = f"delivered to thermal memory: {state.hash}" if state.delivery and state.delivery.delivered else ""
-            return words.text(f"✓ {told}", words.GOOD) if told else words.text(f"○ queued: {state.delivery.why if state.delivery else ''}", words.WARN)
+            return (
+                words.text(f"✓ {told}", words.GOOD)
+                if told
+                else words.text(f"○ queued: {state.delivery.why if state.delivery else ''}", words.WARN)
+            )
         held = [(name, node.hand_revert) for name, node in state.nodes.items() if node.held and node.hand_revert]
         targets = state.started.targets if state.started else ()
         held.sort(key=lambda item: item[0] not in targets)
@@ -103,8 +111,9 @@ class LiveScreen(Page):
         return Content("\n").join(lines[: 2 if self.has_class("-tall") else 1])
 
     def _time_line(self) -> Content:
-        assert self.replay is not None
         replay = self.replay
+        if replay is None:
+            return Content()
         left, right = words.clock(replay.now_s), words.clock(replay.last_s)
         width = max(10, self.size.width - len(left) - len(right) - 10)
         done = round((replay.now_s - replay.first_s) / max(replay.last_s - replay.first_s, 1e-9) * (width - 1))
@@ -147,7 +156,9 @@ class LiveScreen(Page):
     def action_copy(self) -> None:
         """The commands that revert by hand."""
         if self.handle:
-            self.console_app.copy_out("\n".join(self.handle.hand_reverts().values()), "The commands that revert by hand")
+            self.console_app.copy_out(
+                "\n".join(self.handle.hand_reverts().values()), "The commands that revert by hand"
+            )
 
     def action_writeup(self) -> None:
         """Post-test checklist and write-up."""
@@ -175,7 +186,11 @@ class LiveScreen(Page):
             if step > 0 and here < len(starts) and starts[here] == self.replay.now_s:
                 here += 1
             wanted = here - 1 if step < 0 else here
-            target_s = starts[wanted] if 0 <= wanted < len(starts) else (self.replay.first_s if step < 0 else self.replay.last_s)
+            target_s = (
+                starts[wanted]
+                if 0 <= wanted < len(starts)
+                else (self.replay.first_s if step < 0 else self.replay.last_s)
+            )
             self.replay.move_to(target_s)
             self.repaint()
 

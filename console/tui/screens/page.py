@@ -1,11 +1,12 @@
-"""What every full screen has: title bar, body, footer, the sentence for small terminals, and a paint at most twice a second."""
+"""What every full screen has: title bar, body, footer, and the sentence for small terminals."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Page(Screen[None]):
     """Base of the full screens."""
 
-    BINDINGS = [keys.BACK]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.BACK]
     PLACE = ""
 
     def compose(self) -> ComposeResult:

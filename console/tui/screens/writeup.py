@@ -1,8 +1,11 @@
-"""After the test: the checklist, the verdict that is proposed with its evidence, issues, gaps, and the exact row that is stored."""
+"""After the test: checklist, proposed verdict with its evidence, issues, gaps, and the exact row that is stored."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static, TextArea
@@ -21,7 +24,7 @@ class WriteUpScreen(Page):
     """Left what was found, right what is written."""
 
     CSS_PATH = "writeup.tcss"
-    BINDINGS = keys.WRITEUP
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.WRITEUP]
     HELP = (
         "# Write-up\nTick the post-test checklist. The machine proposes PASS or FAIL with its evidence; you sign. "
         "Signing the other verdict needs a note. What you see as the row is stored exactly so."
@@ -42,10 +45,15 @@ class WriteUpScreen(Page):
             with Horizontal(id="columns"):
                 with Vertical(id="found"):
                     with Vertical(classes="card", id="post"):
-                        yield Rows(id="items")
+                        yield Rows("items")
                     yield Static(id="evidence", classes="card")
                 with Vertical(id="written"):
-                    yield Input(placeholder="note: needed when you contradict the machine", id="note", classes="card", compact=True)
+                    yield Input(
+                        placeholder="note: needed when you contradict the machine",
+                        id="note",
+                        classes="card",
+                        compact=True,
+                    )
                     yield TextArea("\n".join(self.draft.issues), id="issues", classes="card", compact=True)
                     yield TextArea("\n".join(self.draft.gaps), id="gaps", classes="card", compact=True)
                     yield Static(id="row", classes="card")
@@ -53,7 +61,8 @@ class WriteUpScreen(Page):
     def on_mount(self) -> None:
         """Titles."""
         titles = {
-            "post": "post-test checklist", "evidence": "evidence", "note": "your note", "issues": "issues found, a line each",
+            "post": "post-test checklist", "evidence": "evidence", "note": "your note",
+            "issues": "issues found, a line each",
             "gaps": "runbook gaps, a line each", "row": "the row",
         }  # fmt: skip
         for id_, title in titles.items():
@@ -63,9 +72,12 @@ class WriteUpScreen(Page):
     def paint(self, now_s: float) -> None:
         """Everything but what is being typed."""
         state = self.handle.state
-        self.query_one(Rows).show([(item.brief.id, item_row(item, now_s)) for item in state.post.values()])
-        evidence = [Content.assemble(("· ", words.QUIET), line) for line in self.draft.evidence]
-        self.query_one("#evidence", Static).update(Content("\n").join(evidence))
+        rows, evidence = self.query_one(Rows), self.query_one("#evidence", Static)
+        width = rows.scrollable_content_region.width - 2
+        rows.show([(item.brief.id, item_row(item, now_s, width)) for item in state.post.values()])
+        bullet = words.text("· ", words.QUIET)
+        lines = [words.hanging(bullet, Content(line), evidence.content_size.width) for line in self.draft.evidence]
+        evidence.update(Content("\n").join(lines))
         self.query_one("#verdict", Static).update(self._verdict())
         self._show_row()
         signed = state.signed is not None
@@ -82,9 +94,13 @@ class WriteUpScreen(Page):
             return words.text(*told)
         if state.signed:
             return words.text("◐ signed, being stored", "bold")
-        mine = words.text("✓ PASS", f"bold {words.GOOD}") if self.verdict == "PASS" else words.text("✗ FAIL", f"bold {words.BAD}")
+        mine = (
+            words.text("✓ PASS", f"bold {words.GOOD}")
+            if self.verdict == "PASS"
+            else words.text("✗ FAIL", f"bold {words.BAD}")
+        )
         if self.verdict == self.draft.verdict:
-            why = words.text("   as the machine proposes; f5 signs the other, ctrl+s signs and stores", words.QUIET)
+            why = words.text("   as the machine proposes; f5: the other one, ctrl+s stores it", words.QUIET)
         else:
             why = words.text(f"   the machine proposes {self.draft.verdict}: contradicting it needs a note", words.WARN)
         return Content.assemble("You sign  ", mine, why)
@@ -92,11 +108,14 @@ class WriteUpScreen(Page):
     def _show_row(self) -> None:
         row = self.handle.writeup_row(self.verdict, *self._typed())
         facts = f"{row.stage}  {row.temperature:.1f}  {'sacred' if row.sacred else 'not sacred'}"
-        self.query_one("#row", Static).update(Content.assemble((row.hash, "bold"), "\n", (facts, words.QUIET), "\n\n", row.content))
+        self.query_one("#row", Static).update(
+            Content.assemble((row.hash, "bold"), "\n", (facts, words.QUIET), "\n\n", row.content)
+        )
 
     def _typed(self) -> tuple[str, list[str], list[str]]:
         issues, gaps = (
-            [line.strip() for line in self.query_one(f"#{id_}", TextArea).text.splitlines() if line.strip()] for id_ in ("issues", "gaps")
+            [line.strip() for line in self.query_one(f"#{id_}", TextArea).text.splitlines() if line.strip()]
+            for id_ in ("issues", "gaps")
         )
         return self.query_one("#note", Input).value.strip(), issues, gaps
 
@@ -112,9 +131,16 @@ class WriteUpScreen(Page):
         """A signed write-up is not signed again; ticks are for the list."""
         if action in ("submit", "verdict"):
             return self.handle.state.signed is None
-        if action in ("tick", "fail", "recheck"):
-            return isinstance(self.focused, Rows)
+        item = self.chosen if isinstance(self.focused, Rows) else None
+        if action in ("tick", "fail"):
+            return item is not None and not item.brief.automatic
+        if action == "recheck":
+            return item is not None and item.brief.automatic
         return True
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The footer follows the cursor."""
+        self.refresh_bindings()
 
     @property
     def chosen(self) -> ItemState | None:
@@ -146,7 +172,9 @@ class WriteUpScreen(Page):
             if note:
                 self.console_app.work_on(self.handle.tick(item.brief.id, note, status))
 
-        self.app.push_screen(PromptDialog(f"{verb}: {item.brief.title}", "How do you know? The note is stored as your word."), take)
+        self.app.push_screen(
+            PromptDialog(f"{verb}: {item.brief.title}", "How do you know? The note is stored as your word."), take
+        )
 
     def action_recheck(self) -> None:
         """Verify the chosen item again."""
@@ -163,7 +191,10 @@ class WriteUpScreen(Page):
         """Sign and store, once."""
         note, issues, gaps = self._typed()
         if self.verdict != self.draft.verdict and not note:
-            self.app.notify(f"The machine proposes {self.draft.verdict}: write a note that says why you sign {self.verdict}.", severity="warning")
+            self.app.notify(
+                f"The machine proposes {self.draft.verdict}: write a note that says why you sign {self.verdict}.",
+                severity="warning",
+            )
             self.query_one("#note").focus()
             return
         if self._signing:

@@ -52,7 +52,11 @@ def big_lines(head: Headline, width: int, height: int) -> list[Content]:
     room = height - len(lines)
     if head.next and not first_told and room > bigfont.HEIGHT and bigfont.width(head.next) <= width:
         return [*lines, Content(), *_big(head.next, "")]
-    return [*lines, *([Content()] if room > 1 else []), Content.styled("  ".join(filter(None, (first_told, head.next))), "bold")]
+    return [
+        *lines,
+        *([Content()] if room > 1 else []),
+        Content.styled("  ".join(filter(None, (first_told, head.next))), "bold"),
+    ]
 
 
 def _big(text: str, tone: str) -> list[Content]:

@@ -13,7 +13,10 @@ from console.tui import words
 class ExpectationList(Static, can_focus=True):
     """Two lines each where there is room, else one."""
 
-    HELP = "What should happen and by when: T counts from the injection, R from the revert. `?` is unknown, and never counts as met."
+    HELP = (
+        "What should happen and by when: T counts from the injection, R from the revert. "
+        "`?` is unknown, and never counts as met."
+    )
 
     def __init__(self) -> None:
         super().__init__(id="expectations", classes="card")
@@ -27,7 +30,11 @@ class ExpectationList(Static, can_focus=True):
         met = sum(e.status is Status.PASS for e in state.expectations.values())
         self.border_subtitle = f"{met} of {count} met" if count else ""
         roomy = size.height >= count * 2
-        lines = [line for e in state.expectations.values() for line in expectation_lines(e, state, now_s, size.width, roomy=roomy)]
+        lines = [
+            line
+            for e in state.expectations.values()
+            for line in expectation_lines(e, state, now_s, size.width, roomy=roomy)
+        ]
         content = Content("\n").join(lines or [words.text("nothing: an observation", words.QUIET)])
         if not content.is_same(self._lines):
             self._lines = content
@@ -39,7 +46,11 @@ def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width:
     letter, start_s = ("T", state.injected_at_s) if e.brief.after == "inject" else ("R", state.reverted_at_s)
     limit = f"by {letter}+{e.brief.within_s:g} s"
     if e.status is not Status.PENDING:
-        when = f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s else "") + " s" if e.after_s is not None else limit
+        when = (
+            f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s else "") + " s"
+            if e.after_s is not None
+            else limit
+        )
     elif start_s is None or state.conclusion:
         when = limit
     else:

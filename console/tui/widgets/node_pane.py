@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.widget import Widget
 
@@ -18,8 +20,8 @@ class NodePane(Widget, can_focus=True):
     """One node, as it is known now."""
 
     HELP = (
-        "A node as it is known now. A number shows its age after 3 s and turns `?` after 10 s. Services show their state "
-        "and `↻` with the number of restarts. A trend has holes where nothing was seen."
+        "A node as it is known now. A number shows its age after 3 s and turns `?` after 10 s. "
+        "Services show their state and `↻` with the number of restarts. A trend has holes where nothing was seen."
     )
 
     def __init__(self, name: str) -> None:
@@ -78,15 +80,25 @@ def _numbers(view: NodeView, now_s: float, width: int) -> list[Content]:
     sample, history = view.sample, view.history
     at_s = sample.at_s if sample else None
     cpu = f"{sample.cpu_pct:.0f} %" if sample and sample.cpu_pct is not None else "?"
-    lines = [_trend_line("cpu", cpu, at_s, now_s, width, history.get("cpu_pct", ()), 100.0)]
+    lines = [_trend_line("cpu", cpu, history.get("cpu_pct", ()), at_s, now_s=now_s, width=width)]
     memory = "?"
     if sample and sample.memory_used_bytes is not None and sample.memory_total_bytes:
         memory = f"{sample.memory_used_bytes / sample.memory_total_bytes * 100:.0f} %"
-    lines.append(_trend_line("mem", memory, at_s, now_s, width, history.get("memory_used_pct", ()), 100.0))
+    lines.append(_trend_line("mem", memory, history.get("memory_used_pct", ()), at_s, now_s=now_s, width=width))
     if view.connections or view.connections_at_s is not None:
         now, most = view.connections or (0, 0)
         number = f"{now}/{most}" if view.connections else "?"
-        lines.append(_trend_line("conn", number, view.connections_at_s, now_s, width, history.get("connections", ()), float(most or 1)))
+        lines.append(
+            _trend_line(
+                "conn",
+                number,
+                history.get("connections", ()),
+                view.connections_at_s,
+                now_s=now_s,
+                width=width,
+                high=float(most or 1),
+            )
+        )
     disks = sample.disks if sample else {}
     told = [f"{mount} {used / total * 100:.0f} %" for mount, (used, total) in disks.items() if total]
     lines.append(_labelled("disk") + words.aged("  ".join(told) or "?", at_s, now_s))
@@ -98,14 +110,20 @@ def _labelled(label: str) -> Content:
 
 
 def _trend_line(
-    label: str, number: str, at_s: float | None, now_s: float, width: int, points: object, high: float
+    label: str,
+    number: str,
+    points: Sequence[Point],
+    at_s: float | None,
+    *,
+    now_s: float,
+    width: int,
+    high: float = 100.0,
 ) -> Content:
     shown = words.aged(number, at_s, now_s, "bold")
     stale = words.age_s(at_s, now_s) > words.STALE_S
     room = width - LABEL - max(VALUE, shown.cell_length + 1)
     line = _labelled(label) + (shown + Content(" ") if stale else words.fit(shown, VALUE))
-    series: list[Point] = list(points)  # type: ignore[call-overload]
-    bars = trend(series, now_s=now_s, width=max(0, room), per_column_s=TREND_COLUMN_S, low=0.0, high=high)
+    bars = trend(points, now_s=now_s, width=max(0, room), per_column_s=TREND_COLUMN_S, low=0.0, high=high)
     return line + words.text(bars, "$text-primary")
 
 

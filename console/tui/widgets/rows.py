@@ -14,8 +14,8 @@ class Rows(OptionList):
 
     HELP = "Move with up and down, choose with enter or a click."
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name)
         self._shown: dict[str, Content] = {}
 
     def show(self, rows: Sequence[tuple[str, Content]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -18,8 +20,10 @@ AXIS = 6
 class TimeChart(Widget, can_focus=True):
     """One of the four charts; `m` shows its next series."""
 
-    HELP = "A chart. Holes are spans in which nothing was seen; the shaded span is the fault. `m` shows the next series."
-    COMPONENT_CLASSES = {"chart--line", "chart--axis", "chart--fault", "chart--mark"}
+    HELP = (
+        "A chart. Holes are spans in which nothing was seen; the shaded span is the fault. `m` shows the next series."
+    )
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--line", "chart--axis", "chart--fault", "chart--mark"}
 
     def __init__(self, family: str) -> None:
         super().__init__(id=f"chart-{family}")
@@ -33,7 +37,12 @@ class TimeChart(Widget, can_focus=True):
         self.chosen += 1
 
     def show(
-        self, series: list[Series], span: tuple[float, float], window: tuple[float, float] | None, now_s: float, zero_s: float | None
+        self,
+        series: list[Series],
+        span: tuple[float, float],
+        window: tuple[float, float] | None,
+        now_s: float,
+        zero_s: float | None,
     ) -> None:
         """Draw, if anything changed since the last time."""
         one = series[self.chosen % len(series)] if series else None
@@ -58,7 +67,9 @@ class TimeChart(Widget, can_focus=True):
             return self._strips[y]
         return Strip.blank(self.content_size.width, self.rich_style)
 
-    def _draw(self, series: Series, frame: Frame, window: tuple[float, float] | None, zero_s: float | None) -> list[Strip]:
+    def _draw(
+        self, series: Series, frame: Frame, window: tuple[float, float] | None, zero_s: float | None
+    ) -> list[Strip]:
         size = self.content_size
         axis = AXIS if size.width >= 36 else 0
         width, height = size.width - axis, size.height - 1
@@ -69,10 +80,19 @@ class TimeChart(Widget, can_focus=True):
         strips = []
         for index, row in enumerate(draw(series.points, frame, width, height)):
             left = Segment(_label(series, frame, index, height).rjust(axis - 1) + " ", axis_style) if axis else None
-            strips.append(Strip([*([left] if left else []), *_shaded(row, columns, line, self._style("line", "fault"))], size.width))
+            strips.append(
+                Strip(
+                    [*([left] if left else []), *_shaded(row, columns, line, self._style("line", "fault"))], size.width
+                )
+            )
         marks = _marks(frame, columns, width, zero_s)
         left = Segment(" " * axis, axis_style) if axis else None
-        strips.append(Strip([*([left] if left else []), *_shaded(marks, columns, axis_style, self._style("mark", "fault"))], size.width))
+        strips.append(
+            Strip(
+                [*([left] if left else []), *_shaded(marks, columns, axis_style, self._style("mark", "fault"))],
+                size.width,
+            )
+        )
         return strips
 
     def _style(self, *names: str) -> Style:

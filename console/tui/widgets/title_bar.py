@@ -18,15 +18,31 @@ class TitleBar(Widget):
         self.place = place
         self._line = Content()
 
-    def show(self, *, name: str, now_s: float, outbox: int, read_only: bool, led: RunState | None, guards: dict[str, float | None]) -> None:
+    def show(
+        self,
+        *,
+        name: str,
+        now_s: float,
+        outbox: int,
+        read_only: bool,
+        led: RunState | None,
+        guards: dict[str, float | None],
+    ) -> None:
         """Put the line together; repaint only when it changed."""
-        left = Content.assemble(("gameday", "bold $text-primary"), (" ▸ ", words.QUIET), (self.place, "bold"), (f"  {name}", words.QUIET))
+        left = Content.assemble(
+            ("gameday", "bold $text-primary"), (" ▸ ", words.QUIET), (self.place, "bold"), (f"  {name}", words.QUIET)
+        )
         short = words.text(self.place, "bold")
         parts: list[Content] = []
         if led and led.started and not led.ended:
             head = headline(led, now_s)
-            parts.append(words.text(f"▶ {led.started.run} {head.phase} {head.time}".rstrip(), f"{head.tone} bold".strip()))
-            held = [f"{node} {words.whole_seconds(left_s)}" if left_s is not None else f"{node} ?" for node, left_s in guards.items()]
+            parts.append(
+                words.text(f"▶ {led.started.run} {head.phase} {head.time}".rstrip(), f"{head.tone} bold".strip())
+            )
+            held = [
+                f"{node} {words.whole_seconds(left_s)}" if left_s is not None else f"{node} ?"
+                for node, left_s in guards.items()
+            ]
             if held:
                 parts.append(Content.assemble(("guard ", words.QUIET), ", ".join(held)))
         if read_only:
