@@ -74,9 +74,9 @@ def up(
     """
     lab = LabLayout(directory.expanduser().resolve())
     check_folder(lab.root)
-    if is_locked(lab):
+    if _await_other(lab):
         progress("the lab is running already")
-        return _await_inventory(lab)
+        return lab.inventory
     lab.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     lab.mark.touch()
     lab_id = secrets.token_hex(8)
@@ -176,14 +176,16 @@ def _write(daemon: subprocess.Popen[bytes], data: bytes) -> None:
         daemon.stdin.flush()
 
 
-def _await_inventory(lab: LabLayout) -> Path:
-    """Wait for a lab that somebody else is bringing up."""
+def _await_other(lab: LabLayout) -> bool:
+    """Wait for a lab that is up, or that somebody else is bringing up; False when there is none, or it went down."""
     deadline = time.monotonic() + UP_LIMIT_S
-    while not lab.inventory.exists():
-        if not is_locked(lab) or time.monotonic() > deadline:
-            raise GamedayError(f"the lab in {lab.root} did not come up, see {lab.log}")
+    while is_locked(lab):
+        if lab.inventory.exists():
+            return True
+        if time.monotonic() > deadline:
+            raise GamedayError(f"the lab in {lab.root} neither comes up nor goes down, see {lab.log}")
         time.sleep(0.05)
-    return lab.inventory
+    return False
 
 
 def _node_status(lab: LabLayout, node: LabNode, ports: dict[str, int]) -> NodeStatus:
