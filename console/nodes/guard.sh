@@ -69,7 +69,9 @@ vanish() {
     mark released
     ours && rm -rf "$R/guard"
     end feeder
+    alive "${other:-main}" && twin=$pid
     rm -rf "$D" || rm -rf "$D"
+    [ ! "${twin:-}" ] || kill -9 "$twin"
     exit 0
 }
 

@@ -257,7 +257,7 @@ class ShellGuard:
                 async with asyncio.timeout(period_s):
                     await self._send_beat(stream)
             await asyncio.sleep(period_s)
-            paused_s = _now() - ticked_at - 2 * period_s
+            paused_s = _now() - ticked_at - period_s
             ticked_at = _now()
             if paused_s > PAUSE_S:
                 self._lose(f"the console stood still for {paused_s:.1f} s")

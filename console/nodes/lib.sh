@@ -36,8 +36,8 @@ lease_left() {
 # marked: the processes that the inject of D started, wherever they went: /proc/PID/environ, one a line.
 # The folder belongs to the mark, because the nodes of a practice lab may share their process table.
 marked() {
-    grep -l "GAMEDAY_RUN=${D##*/}" /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
-        grep -qF "GAMEDAY_DIR=$D/" "$file" 2>/dev/null && echo "$file"
+    grep -lz "^GAMEDAY_RUN=${D##*/}" /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
+        grep -qz "^GAMEDAY_DIR=$D/" "$file" 2>/dev/null && echo "$file"
     done
 }
 end_marked() {

@@ -23,9 +23,9 @@ for D in "$R"/*/; do
     if alive main || alive warden; then live=1; fi
     printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
 done
-for file in $(grep -l GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
+for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
     run=$(tr '\0' '\n' <"$file" 2>/dev/null | sed -n 's/^GAMEDAY_RUN=//p' | head -n 1)
-    if [ "$run" ] && grep -qF "GAMEDAY_DIR=$R/$run/" "$file" 2>/dev/null; then
+    if [ "$run" ] && grep -qz "^GAMEDAY_DIR=$R/$run/" "$file" 2>/dev/null; then
         pid=${file#/proc/}
         pid=${pid%/environ}
         printf 'process\t%s\t%s %s\n' "$run" "$pid" "$(tr '\0\t\n' '   ' <"/proc/$pid/cmdline" 2>/dev/null)"
