@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -41,6 +41,20 @@ class NodeView(msgspec.Struct, frozen=True):
     traces: tuple[Trace, ...] | None
     """Guards and leftovers on the node; None: not known yet."""
 
+    @property
+    def trace(self) -> str:
+        """The guard or leftover on the node in words; empty: none."""
+        for trace in self.traces or ():
+            if trace.state == "held":
+                return f"held by run {trace.run}, operator {trace.operator}"
+            return f"leftover of run {trace.run}: {trace.detail}"
+        return ""
+
+    @property
+    def lease_left_s(self) -> float | None:
+        """What was left of the holder's lease when the node was asked, in seconds; None: nobody holds it."""
+        return next((trace.lease_left_s for trace in self.traces or () if trace.state == "held"), None)
+
 
 class _Watched:
     """What is known of one node, as it changes."""
@@ -72,7 +86,7 @@ def sample_values(sample: NodeSample) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
-class Fleet:
+class Fleet(Mapping[str, NodeView]):
     """All nodes and databases of an inventory, watched once a second from `start` to `close`."""
 
     def __init__(self, inventory: Inventory, *, clock: Callable[[], float] = time.time) -> None:
@@ -115,6 +129,15 @@ class Fleet:
             traces=watched.traces,
         )
 
+    def __getitem__(self, name: str) -> NodeView:
+        return self.view(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
     async def start(self) -> None:
         """Begin to watch; returns at once."""
         for name in self.nodes:
@@ -144,6 +167,9 @@ class Fleet:
             watched.sample = sample
             for metric, value in sample_values(sample).items():
                 watched.add(metric, sample.at_s, value)
+            if sample.memory_used_bytes is not None and sample.memory_total_bytes:
+                used_pct = 100.0 * sample.memory_used_bytes / sample.memory_total_bytes
+                watched.add("memory_used_pct", sample.at_s, used_pct)
             self._tell(name)
 
     async def _watch_traces(self, name: str) -> None:
@@ -169,6 +195,7 @@ class Fleet:
                 now, most, _ = counts
                 watched.connections[name] = (now, most)
                 watched.connections_at_s = self.clock()
+                watched.add("connections", watched.connections_at_s, now)
                 watched.add(f"connections:{name}", watched.connections_at_s, now)
                 watched.add(f"connections_max:{name}", watched.connections_at_s, most)
                 self._tell(link.spec.node)

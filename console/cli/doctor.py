@@ -34,11 +34,10 @@ async def _doctor(session: Session) -> bool:
     well = True
     plans = {}
     for view in session.experiments():
-        if view.scenario is None or view.problem:
-            well = False
-            click.echo(f"✗ {view.name}: {view.problem}")
-        else:
-            plans[view.name] = session.make_plan(view.name)
+        plans[view.scenario.name] = session.make_plan(view.scenario.name)
+    for complaint in session.log:
+        well = False
+        click.echo(f"✗ {complaint}")
     try:
         async for complaint in examine(session.fleet, plans):
             well = well and complaint.status is not Status.FAIL

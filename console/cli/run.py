@@ -14,8 +14,10 @@ from console.errors import BadInput
 from console.terms import EXIT_CODES, Outcome
 
 if TYPE_CHECKING:
+    from console.handle import RunHandle
+    from console.plan.approval import Approval
     from console.plan.plan import Plan
-    from console.session import RunHandle, Session
+    from console.session import Session
     from console.state import RunState
 
 
@@ -103,8 +105,8 @@ def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str]) ->
 
 
 async def _run_all(
-    session: Session, chosen: list[Plan], signed: list, answers: _Answers, as_json: bool
-) -> list[RunState]:  # type: ignore[type-arg]
+    session: Session, chosen: list[Plan], signed: list[Approval], answers: _Answers, as_json: bool
+) -> list[RunState]:
     from console.cli.printer import Printer
 
     printer = Printer(as_json)
@@ -113,7 +115,7 @@ async def _run_all(
     try:
         for plan in chosen:
             handle = session.start(plan, signed)
-            printer.follow(handle.subscribe)
+            printer.follow(handle.listen)
             _abort_on_signals(handle)
             states.append(await _one(handle, answers))
             printer.result(states[-1])
@@ -149,7 +151,7 @@ async def _one(handle: RunHandle, answers: _Answers) -> RunState:
     for name, reason in answers.overrides.items():
         await handle.override(name, reason)
     if not handle.state.abort:
-        blockers = await handle.launch(handle.target_name)
+        blockers = await handle.try_launch()
         if blockers:
             told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
             await handle.runner.give_up(blockers[0].reason, told)
@@ -169,5 +171,4 @@ async def _sign(handle: RunHandle, answers: _Answers) -> None:
         if not item.brief.automatic and answers.attests(item.brief.id):
             await handle.tick(item.brief.id, "attested on the command line", Status.PASS)
     drafted = handle.writeup_draft()
-    verdict = "PASS" if conclusion.outcome is Outcome.PASSED else "FAIL"
-    await handle.sign(verdict, "", drafted.issues, drafted.gaps)  # type: ignore[arg-type]
+    await handle.sign(drafted.verdict, "", drafted.issues, drafted.gaps)

@@ -37,6 +37,8 @@ class RunSummary(msgspec.Struct, frozen=True):
     sentence: str
     live: bool
     """Whether the run's console is still there."""
+    signed: str
+    """`PASS`, `FAIL`, or "" where nobody signed."""
     hash: str
     delivered: bool
     complaint: str
@@ -163,6 +165,7 @@ def summary(folder: Path) -> RunSummary:
         reason="" if running else reason.value,
         sentence=state.conclusion.sentence if state.conclusion else "",
         live=live,
+        signed=state.signed.verdict if state.signed else "",
         hash=state.hash,
         delivered=bool(state.delivery and state.delivery.delivered),
         complaint=complaint,

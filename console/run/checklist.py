@@ -102,10 +102,10 @@ class PreTest:
     async def _notify(self, notify: Notify) -> Finding:
         """Send the message, once a run."""
         if self._notified is None:
-            text = (
-                f"Game day: {self.plan.scenario.title} (run {self.plan.run}, risk {self.plan.scenario.risk.value}) "
-                f"on {', '.join(action.node for action in self.plan.actions) or 'no node'}, operator {self.plan.operator}.\n"
-            )
+            plan, scenario = self.plan, self.plan.scenario
+            where = ", ".join(action.node for action in plan.actions) or "no node"
+            about = f"run {plan.run}, risk {scenario.risk.value}, operator {plan.operator}"
+            text = f"Game day: {scenario.title} on {where} ({about}).\n"
             code, output = await _local(notify.command, text)
             if code != 0:
                 return Finding(Status.FAIL, f"{shlex.join(notify.command)} ended with {code}: {output}")

@@ -26,16 +26,26 @@ class Closing:
         self.fleet = fleet
         self.recorder = recorder
         self.outbox = outbox
+        self._verifiers: dict[str, checklist.Verify] = {}
 
     @property
     def _now_s(self) -> float:
         return self.recorder.now_s()
 
     async def verify(self, services_before: dict[str, str], rows_before: str | None) -> None:
-        """The automatic post-test items."""
-        await self._found("services-normal", await checklist.post_services(self.plan, self.fleet, services_before))
+        """The automatic post-test items, beside what was seen before the fault."""
+        self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, services_before)
         if self.fleet.inventory.thermal_memory is not None:
-            await self._found("no-data-loss", await checklist.post_data(self.fleet, rows_before))
+            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, rows_before)
+        for item in self._verifiers:
+            await self.recheck(item)
+
+    async def recheck(self, item: str) -> None:
+        """Verify one automatic post-test item again; the machine's proposal stays as it was."""
+        if item == "logged":
+            await self._found(item, checklist.logged(self.recorder.state))
+        elif item in self._verifiers:
+            await self._found(item, await self._verifiers[item]())
 
     async def _found(self, item: str, finding: checklist.Finding) -> None:
         await self.recorder.emit(

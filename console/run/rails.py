@@ -20,8 +20,8 @@ class Blocker(msgspec.Struct, frozen=True):
     what: str
     fix: str
     reason: Reason
-    item: str = ""
-    """The checklist item that a recheck asks again; empty: the whole is looked at again."""
+    recheck: str = ""
+    """The checklist item that is verified again; empty: everything is looked at again."""
 
 
 async def guard_rails(plan: Plan, fleet: Fleet) -> list[Blocker]:

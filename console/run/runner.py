@@ -20,7 +20,8 @@ from console.record.outbox import Outbox
 from console.run.checklist import post_items, pre_items
 from console.run.closing import Closing
 from console.run.experiment import Experiment
-from console.run.preparation import Blocker, Preparation
+from console.run.preparation import Preparation
+from console.run.rails import Blocker
 from console.run.recorder import Recorder
 from console.state import RunState
 from console.terms import Outcome, Phase, Reason, Status
@@ -155,7 +156,7 @@ class Runner:
                     values |= {
                         metric: points[-1][1]
                         for metric, points in view.history.items()
-                        if metric.startswith("connections")
+                        if metric.startswith(("connections:", "connections_max:"))
                     }
                 guard = self.experiment.guards.get(name)
                 if guard is not None and guard.lease_left_s is not None:
