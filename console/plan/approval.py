@@ -288,7 +288,7 @@ def tally(judged: Iterable[Judged], policy: Policy, operator: str, principals: I
         return Tally(True, "no approval needed", 0, 0)
     latest: dict[str, Judged] = {}
     for vote in judged:
-        if vote.role != policy.role or vote.signer == operator or not vote.key:
+        if vote.role != policy.role or vote.signer == operator:
             continue
         if vote.key not in latest or vote.not_before_s >= latest[vote.key].not_before_s:
             latest[vote.key] = vote

@@ -127,14 +127,14 @@ async def test_the_row_is_committed_synchronously_whatever_the_default(database:
 async def test_other_column_types_hold_the_same(database: str, connect: Connect, types: str) -> None:
     columns = ", ".join(f"{name} {type_}" for name, type_ in zip(thermal.COLUMNS, types.split(", "), strict=True))
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(f'create schema odd; create table odd."order" ({columns})')
+        connection.execute(f'create schema "select"; create table "select"."order" ({columns})')
     try:
-        assert (await deliver(connect, "odd.order", ROW)).why == ""
-        assert (await deliver(connect, "odd.order", ROW)).delivered
-        assert len(rows(database, 'odd."order"')) == 1
+        assert (await deliver(connect, "select.order", ROW)).why == ""
+        assert (await deliver(connect, "select.order", ROW)).delivered
+        assert len(rows(database, '"select"."order"')) == 1
     finally:
         with psycopg.connect(database, autocommit=True) as connection:
-            connection.execute("drop schema odd cascade")
+            connection.execute('drop schema "select" cascade')
 
 
 async def test_a_row_that_differs_is_not_delivered(database: str, connect: Connect) -> None:

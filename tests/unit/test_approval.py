@@ -306,6 +306,10 @@ def test_an_older_vote_does_not_come_back_when_the_newer_expires() -> None:
     assert tally(votes, Policy(role="council", quorum=1), "op").have == 0
 
 
+def test_a_refused_vote_does_not_count() -> None:
+    assert tally([cast(A, "for", ok=False)], Policy(role="council", quorum=1), "op").have == 0
+
+
 def test_a_forged_vote_replaces_nothing() -> None:
     forged = msgspec.structs.replace(cast(A, "against", at_s=2.0, ok=False), key="")
     assert tally([cast(A, "for", at_s=1.0), forged], Policy(role="council", quorum=1), "op").have == 1

@@ -140,6 +140,8 @@ def test_the_report_tells_how_to_revert_by_hand_while_a_node_is_held() -> None:
     held = [event for event in passed_events() if not isinstance(event, ev.Released)]
     arming = ev.Arming(at_s=T0 + 3, node="redfin", hand_revert="ssh redfin sh stop")
     assert "revert by hand: ssh redfin sh stop" in report.plain(fold_all([*held, arming]))
+    released = ev.Released(at_s=T0 + 20, node="redfin")
+    assert "by hand" not in report.plain(fold_all([*held, arming, released]))
 
 
 def test_a_report_of_markdown_escapes_what_evidence_brings() -> None:
