@@ -1,0 +1,83 @@
+"""What a probe says, and how one is made from its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from console.errors import NodeUnreachable
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe
+from console.terms import Status
+
+if TYPE_CHECKING:
+    from console.nodes.ssh import SshNode
+    from console.probes.database import DatabaseLink
+
+LINK_LIMIT_S = 2.0
+"""For how long the node itself may take to answer before a missing answer is no longer held against the service."""
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """What was seen. FAIL: the thing itself answered wrongly or not; UNKNOWN: it could not be asked."""
+
+    status: Status
+    text: str
+    at_s: float
+    """The console's clock, in seconds since the epoch, when it was true."""
+    error_s: float = 0.0
+    """How far `at_s` may be off, in seconds."""
+    values: dict[str, float] = {}
+
+
+class Prober(Protocol):
+    """Asks one question again and again."""
+
+    async def start(self) -> None:
+        """Remember the baseline.
+
+        Raises:
+            GamedayError: it cannot be told, and without it nothing can be judged.
+        """
+
+    async def check(self) -> Observation:
+        """Ask once; never raises for what the answer is or for a lost link."""
+
+    async def stop(self) -> None:
+        """Let go of what it holds."""
+
+
+class Surroundings(Protocol):
+    """Where probers find what they ask."""
+
+    def node(self, name: str) -> SshNode:
+        """The connection to that node."""
+
+    def database(self, name: str) -> DatabaseLink:
+        """The connection to that database."""
+
+
+def prober(probe: AnyProbe, around: Surroundings) -> Prober:
+    """The prober for that probe, whose names are resolved; it has not asked anything yet."""
+    from console.probes import command, connections, http, service, sql  # noqa: PLC0415 (they need this module)
+
+    match probe:
+        case HttpProbe():
+            return http.HttpProber(probe, around.node(probe.node))
+        case ServiceProbe():
+            return service.ServiceProber(probe, around.node(probe.node))
+        case ConnectionsProbe():
+            return connections.ConnectionsProber(probe, around.database(probe.database))
+        case CommandProbe():
+            return command.CommandProber(probe, around.node(probe.node))
+        case _:
+            return sql.SqlProber(probe, around.database(probe.database))
+
+
+async def blame(node: SshNode) -> tuple[Status, str]:
+    """Whose fault a missing answer is: (FAIL, "") when the node itself answers, else (UNKNOWN, why)."""
+    try:
+        await node.run("true", timeout_s=LINK_LIMIT_S)
+    except NodeUnreachable as error:
+        return Status.UNKNOWN, f" ({error})"
+    return Status.FAIL, ""
