@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from shlex import join
 
 import msgspec
@@ -53,7 +53,7 @@ class NodeSample(msgspec.Struct, frozen=True):
     """By the inventory's name of the service."""
 
 
-async def samples(node: SshNode, *, every_s: float = 1.0) -> AsyncIterator[NodeSample]:
+async def samples(node: SshNode, *, every_s: float = 1.0) -> AsyncGenerator[NodeSample, None]:
     """The node's samples for as long as they are asked for.
 
     While the node is away there are none; `node.up` and `node.why` tell. Never raises for an unreachable node.

@@ -265,7 +265,7 @@ class Stream:
             NodeUnreachable: the link broke.
         """
         try:
-            async for line in self._process.stdout:
+            while line := await self._process.stdout.readline():
                 self._node._seen()
                 yield line.rstrip("\n")
         except (asyncssh.Error, OSError) as error:

@@ -21,6 +21,7 @@ class Endpoint:
     port: int = 0
     acceptor: asyncssh.SSHAcceptor | None = None
     relay: asyncio.Server | None = None
+    connections: int = 0
     silent: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -105,6 +106,7 @@ class Endpoint:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self.acceptor
+        self.connections += 1
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.acceptor.get_port())
         self._writers |= {writer, up_writer}
         for source, sink in ((reader, up_writer), (up_reader, writer)):
