@@ -16,6 +16,7 @@ from console.tui.messages import Changed
 from console.tui.ports import RunHandle, RunView, Session
 from console.tui.replay import Replay
 from console.tui.screens.abort import AbortDialog
+from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.experiment import ExperimentScreen
 from console.tui.screens.help import HelpDialog
 from console.tui.screens.history import HistoryScreen
@@ -26,6 +27,8 @@ from console.tui.screens.page import Page
 from console.tui.screens.writeup import WriteUpScreen
 
 PAINT_EVERY_S: Final = 0.5
+OUTBOX_EVERY_S: Final = 2.0
+"""The outbox is a folder: it is not read at each paint."""
 
 
 class GamedayApp(App[None]):
@@ -43,6 +46,8 @@ class GamedayApp(App[None]):
         self.led: RunHandle | None = None
         """The run that this console leads, from its checklist to its end."""
         self._painted_s = 0.0
+        self._outbox = 0
+        self._outbox_at_s = -OUTBOX_EVERY_S
         self._unsubscribe: list[Callable[[], None]] = []
 
     def on_mount(self) -> None:
@@ -85,10 +90,12 @@ class GamedayApp(App[None]):
     def bar(self) -> dict[str, Any]:
         """What the title bar shows."""
         session, led = self.session, self.led
+        if self._loop_s() - self._outbox_at_s >= OUTBOX_EVERY_S:
+            self._outbox, self._outbox_at_s = session.outbox_count, self._loop_s()
         return {
             "name": session.inventory.name,
             "now_s": session.clock(),
-            "outbox": session.outbox_count,
+            "outbox": self._outbox,
             "read_only": session.read_only,
             "led": led.state if led else None,
             "guards": dict(led.guards) if led else {},
@@ -187,7 +194,12 @@ class GamedayApp(App[None]):
     def running(self) -> RunHandle | None:
         """The led run, while it can still be aborted."""
         led = self.led
-        return led if led and not led.state.ended and not led.state.conclusion else None
+        return led if led and self.unfinished and not led.state.conclusion else None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the led run still waits for something, if only for its write-up."""
+        return self.led is not None and not self.led.state.ended and not self.led.problem
 
     # Keys that work everywhere
 
@@ -223,8 +235,20 @@ class GamedayApp(App[None]):
         """To the led run."""
         if self.led is None:
             self.notify("This console leads no run.")
-        elif not (isinstance(self.screen, LiveScreen) and self.screen.view is self.led):
-            self.push_screen(LiveScreen(self.led, self.led))
+            return
+        page = self._place_of(self.led)
+        if type(page) is not type(self.screen):
+            self.go_home()
+            self.push_screen(page)
+
+    def _place_of(self, led: RunHandle) -> Page:
+        """The screen on which the led run is dealt with now."""
+        state = led.state
+        if not state.confirmed_by and self.unfinished:
+            return ChecklistScreen(led)
+        if state.conclusion and not state.signed and self.unfinished:
+            return WriteUpScreen(led)
+        return LiveScreen(led, led)
 
     def action_leave(self) -> None:
         """Leave; while a node is armed only after a question."""

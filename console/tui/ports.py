@@ -218,6 +218,11 @@ class RunHandle(RunView, Protocol):
         ...
 
     @property
+    def problem(self) -> str:
+        """Why the run broke down, where it did; empty otherwise."""
+        ...
+
+    @property
     def launch_word(self) -> str:
         """What the operator types to launch: the name of the node that is hit."""
         ...

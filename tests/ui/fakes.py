@@ -316,6 +316,7 @@ class FakeRun(Subject):
         self.blockers: list[FakeBlocker] = []
         self.said: list[tuple[object, ...]] = []
         self.draft = FakeDraft()
+        self.problem = ""
         self.breaks = ""
         """When set, every command fails with this sentence."""
 

@@ -83,6 +83,9 @@ class ConfirmScreen(Page):
 
     def _ask(self) -> None:
         word, typed = self.handle.launch_word, self.query_one(TypedName).value
+        if self._launching:
+            self.query_one("#ask", Static).update(words.text("◐ looking at everything once more, then launching", words.WARN))
+            return
         if typed == word:
             said = Content.assemble(("● ", words.GOOD), ("ctrl+g", "bold"), f" launches on {word}. Nothing else does.")
         else:
@@ -127,6 +130,7 @@ class ConfirmScreen(Page):
         if self._launching:
             return
         self._launching = True
+        self._ask()
         app = self.console_app
 
         async def launch() -> None:
@@ -134,6 +138,7 @@ class ConfirmScreen(Page):
                 await self.handle.launch(typed)
             except BaseException:
                 self._launching = False
+                self._ask()
                 raise
             if app.screen is self:
                 app.switch_screen(LiveScreen(self.handle, self.handle))

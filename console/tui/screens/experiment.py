@@ -95,8 +95,8 @@ class ExperimentScreen(Page):
     def action_prepare(self) -> None:
         """Begin a run at its checklist; one at a time."""
         app = self.console_app
-        if app.running:
-            app.notify("A run is under way: F3 goes to it.", severity="warning")
+        if app.unfinished:
+            app.notify("A run of this console has not ended yet: F3 goes to it.", severity="warning")
             return
         if self._preparing:
             return

@@ -37,10 +37,7 @@ class HistoryScreen(Page):
         yield Static("No run yet. Choose an experiment at home, and begin with its checklist.", id="none")
 
     def on_mount(self) -> None:
-        """Read the runs once; they are past."""
-        self.runs = list(self.console_app.session.runs())
-        self.query_one("#none").display = not self.runs
-        self.query_one("#columns").display = bool(self.runs)
+        """Columns."""
         titles = (
             ("when", WHEN),
             ("experiment", NAME),
@@ -63,6 +60,8 @@ class HistoryScreen(Page):
     def on_screen_resume(self) -> None:
         """A run may have ended meanwhile."""
         self.runs = list(self.console_app.session.runs())
+        self.query_one("#none").display = not self.runs
+        self.query_one("#columns").display = bool(self.runs)
         super().on_screen_resume()
 
     def paint(self, now_s: float) -> None:

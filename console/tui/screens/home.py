@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +18,8 @@ from console.tui.widgets.node_pane import NodePane, lines_wanted
 from console.tui.widgets.rows import Rows
 
 RISK, APPROVAL, LAST = 10, 11, 7
+EXPERIMENTS_EVERY_S = 5.0
+"""Whether an experiment can run here is resolved anew this often, in seconds."""
 
 
 class FilterInput(Input):
@@ -42,6 +45,11 @@ class HomeScreen(Page):
         "# Home\nThe nodes as they are now, and below them the experiments. Choose one with enter to see what it "
         "does before anything runs."
     )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: Sequence[ExperimentView] = ()
+        self._known_at_s = 0.0
 
     def body(self) -> ComposeResult:
         """Panes above, experiments below."""
@@ -77,7 +85,9 @@ class HomeScreen(Page):
         name_width = 28 if width < 100 else 34
         self.query_one("#columns", Static).update(_columns(name_width))
         wanted = self.query_one("#filter", Input).value.lower().split()
-        shown = [e for e in self.console_app.session.experiments() if matches(e, wanted)]
+        if not self._known or now_s - self._known_at_s >= EXPERIMENTS_EVERY_S:
+            self._known, self._known_at_s = self.console_app.session.experiments(), now_s
+        shown = [e for e in self._known if matches(e, wanted)]
         rows.show([(e.scenario.name, row(e, width, name_width)) for e in shown])
         log = self.console_app.session.log
         said = self.query_one("#said", Static)

@@ -93,6 +93,8 @@ class LiveScreen(Page):
         state = self.view.state
         if self.replay:
             return self._time_line()
+        if self.handle and self.handle.problem:
+            return words.text(f"✗ the run broke down: {self.handle.problem}", f"bold {words.BAD}")
         if state.phase is Phase.POST_TEST and self.handle and not state.signed:
             return Content.assemble(
                 ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
