@@ -28,20 +28,24 @@ class Delivery(msgspec.Struct, frozen=True):
 
     delivered: bool
     why: str = ""
+    reached: bool = True
+    """Whether the database took a connection at all."""
 
 
 async def deliver(connect: Connect, table: str, writeup: WriteUp) -> Delivery:
     """Store the write-up, unless it is stored already, and read it back. `table` may name its schema."""
+    reached = False
     try:
         async with asyncio.timeout(LIMIT_S):
             connection = await connect()
+            reached = True
             async with connection:
                 await _insert(connection, table, writeup)
                 return await _read_back(connection, table, writeup)
     except TimeoutError:
-        return Delivery(False, f"the database did not answer within {LIMIT_S:g} s")
+        return Delivery(False, f"the database did not answer within {LIMIT_S:g} s", reached)
     except (psycopg.Error, OSError, GamedayError) as error:
-        return Delivery(False, " ".join(str(error).split()) or type(error).__name__)
+        return Delivery(False, " ".join(str(error).split()) or type(error).__name__, reached)
 
 
 async def flush(
@@ -49,12 +53,15 @@ async def flush(
 ) -> list[tuple[WriteUp, Delivery]]:
     """Deliver everything that waits; what was read back leaves the outbox. `told` hears of each as it is done.
 
+    Once the database cannot be reached, the rest waits for the same reason and is not tried.
+
     Raises:
         OutboxError: a delivered write-up cannot be removed.
     """
     done: list[tuple[WriteUp, Delivery]] = []
     for writeup in await asyncio.to_thread(outbox.pending):
-        delivery = await deliver(connect, table, writeup)
+        if not done or done[-1][1].reached:
+            delivery = await deliver(connect, table, writeup)
         if delivery.delivered:
             await outbox.remove_async(writeup.hash)
         done.append((writeup, delivery))

@@ -196,6 +196,20 @@ async def test_what_was_not_read_back_stays_in_the_outbox(connect: Connect, tmp_
     assert box.pending() == [ROW]
 
 
+async def test_a_database_that_is_down_is_tried_once_for_the_whole_outbox(tmp_path: Path) -> None:
+    box, tried = Outbox(tmp_path), []
+    for number in range(3):
+        box.put(msgspec.structs.replace(ROW, hash=f"CHAOS-TEST-{number}"))
+
+    async def lost() -> psycopg.AsyncConnection[Any]:
+        tried.append(1)
+        raise NodeUnreachable("bluefin does not answer")
+
+    told = await flush(box, lost, TABLE)
+    assert [delivery.why for _, delivery in told] == ["bluefin does not answer"] * 3
+    assert tried == [1]
+
+
 async def test_two_flushes_at_once_make_one_row(database: str, connect: Connect, tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     box.put(ROW)
