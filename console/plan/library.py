@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -45,7 +46,7 @@ def find(name: str, inventory: Inventory | None) -> Path:
         BadInput: there is none, or more than one.
     """
     if "/" in name or name.endswith(ENDINGS):
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))  # unlike Path.expanduser it raises nothing for an unknown user's home
     files = all_files(inventory)
     fitting = [file for file in files if file.stem == name] or [file for file in files if _called(file) == name]
     if len(fitting) == 1:
