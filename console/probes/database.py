@@ -169,7 +169,7 @@ class DatabaseLink:
     async def _ask(
         self, connection: psycopg.AsyncConnection[Any], sql: str, params: tuple[object, ...] = ()
     ) -> tuple[Any, ...] | None:
-        # As bytes: psycopg takes text for a literal of the program, and these are the inventory's and the scenario's own.
+        # As bytes: psycopg takes text for a literal of the program; these come from inventory and scenario.
         return await (await connection.execute(sql.encode(), params or None)).fetchone()
 
 
