@@ -13,7 +13,7 @@ from console.errors import BadInput
 def state_home() -> Path:
     """$GAMEDAY_STATE, else the user's state folder; not made here."""
     told = os.environ.get("GAMEDAY_STATE", "")
-    return Path(told).expanduser() if told else platformdirs.user_state_path("gameday")
+    return Path(os.path.expanduser(told)) if told else platformdirs.user_state_path("gameday")
 
 
 def private_folder(folder: Path) -> Path:
