@@ -95,8 +95,8 @@ LIVE: Final = [
 REPLAY: Final = [
     _key("earlier", "left", "scrub(-1)", "Earlier", "One second back", priority=True),
     _key("later", "right", "scrub(1)", "Later", "One second on", priority=True),
-    _key("previous", "b", "jump(-1)", "Phase back", "To the phase before"),
-    _key("following", "f", "jump(1)", "Phase on", "To the next phase"),
+    _key("previous", "b", "jump(-1)", "‹phase", "To the phase before"),
+    _key("following", "f", "jump(1)", "phase›", "To the next phase"),
     _key("play", "space", "play", "Play", "Play on in real time, or stop"),
 ]
 

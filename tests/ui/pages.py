@@ -70,7 +70,9 @@ async def confirm(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> 
 def live_at(after_s: float) -> Scene:
     async def live(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
         events = [
-            *recordings.gateway_until_launch(), *recordings.gateway_armed(), *recordings.gateway_observed(after_s),
+            *recordings.gateway_until_launch(),
+            *recordings.gateway_armed(),
+            *recordings.gateway_observed(after_s),
         ]
         run = lead(app, session, FakeRun(events))
         session.now_s = START_S + 20.3 + after_s
@@ -116,11 +118,16 @@ async def replay(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> N
 
 
 SCENES: dict[str, Scene] = {
-    "home": home, "experiment": experiment, "checklist": checklist, "approval": approval, "confirm": confirm,
-    "live": live, "writeup": writeup, "history": history, "replay": replay,
+    "home": home,
+    "experiment": experiment,
+    "checklist": checklist,
+    "approval": approval,
+    "confirm": confirm,
+    "live": live,
+    "writeup": writeup,
+    "history": history,
+    "replay": replay,
 }
-
-
 
 
 def screen_text(app: GamedayApp) -> str:
