@@ -162,10 +162,11 @@ def steady_state(state: RunState) -> Section:
     return section("Steady state", lines)
 
 
-def checklist(state: RunState) -> Section:
-    """Both checklists; what a person said is told as such."""
+def checklist(state: RunState, without: str = "") -> Section:
+    """Both checklists, `without` one post-test item; what a person said is told as such."""
     lines = [f"before: {_item(item)}" for item in state.pre.values()]
-    return section("Checklist", (*lines, *(f"after: {_item(item)}" for item in state.post.values())))
+    lines += [f"after: {_item(item)}" for name, item in state.post.items() if name != without]
+    return section("Checklist", lines)
 
 
 def _item(item: ItemState) -> str:
@@ -208,7 +209,7 @@ def timeline(state: RunState) -> Section:
     zero = state.injected_at_s
     lines = []
     for event in state.log:
-        text = told(event)
+        text = told(event).rstrip(": ")
         if text:
             offset = "" if zero is None else f" T{event.at_s - zero:+.1f}"
             lines.append(f"{datetime.fromtimestamp(event.at_s, UTC):%H:%M:%S}{offset} {text}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+import msgspec
+
 from console import events as ev
 from console.record import report, sections
 from console.record.result import encode_result, result
@@ -67,6 +69,13 @@ def test_a_write_up_tells_what_was_attested_and_what_was_overridden() -> None:
     text = written(fold_all(told, concluded(passed_events()))).content
     assert "before: ! overridden: TPM notified: nobody there (ana)" in text
     assert "after: ✓ pass: No data loss, attested by bo" in text
+
+
+def test_a_write_up_does_not_speak_of_its_own_delivery() -> None:
+    begun = msgspec.structs.replace(started(), post=(ev.ItemBrief("logged", "Results logged"),))
+    state = fold_all([begun])
+    assert "Results logged" not in written(state).content
+    assert "Results logged" in report.plain(state)
 
 
 def test_a_write_up_holds_the_operators_issues_and_gaps() -> None:
