@@ -47,6 +47,10 @@ class Outbox:
         """A sentence for each file that is no write-up."""
         return [found for found in self._all() if isinstance(found, str)]
 
+    def holds(self, hash_: str) -> bool:
+        """Whether that write-up still waits."""
+        return self._file(hash_).exists()
+
     def remove(self, hash_: str) -> None:
         """Forget a write-up; only for one that was read back from thermal memory. Twice is as good as once.
 

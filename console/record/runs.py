@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from console.errors import BadInput, Refused, near_match
+from console.events import DeliveryTried
 from console.plan.strict import NAME
 from console.record import journal
 from console.record.home import fsync_folder, private_folder, state_home
+from console.record.outbox import Outbox
 from console.state import RunState, fold_all, presumed_outcome
 
 ALIVE = "alive"
@@ -134,13 +136,13 @@ def find(run_or_prefix: str) -> Path:
 
 
 def load(folder: Path) -> tuple[RunState, str]:
-    """The run's state at the end of its journal, and a complaint about what could not be read, or "".
+    """The run's state now, from its journal and the outbox, and a complaint about what could not be read, or "".
 
     Raises:
         JournalError: there is no journal.
     """
     events, complaint = journal.read(folder / journal.FILE)
-    return fold_all(events), complaint
+    return _delivered_since(fold_all(events)), complaint
 
 
 def summary(folder: Path) -> RunSummary:
@@ -150,7 +152,7 @@ def summary(folder: Path) -> RunSummary:
         events, complaint = journal.read(folder / journal.FILE, samples=False)
     except journal.JournalError as error:
         events, complaint = [], str(error)
-    state = fold_all(events)
+    state = _delivered_since(fold_all(events))
     outcome, reason = presumed_outcome(state)
     running = live and state.conclusion is None
     started = state.started
@@ -176,6 +178,15 @@ def all_runs() -> list[RunSummary]:
     """Every run of this machine, the newest first."""
     found = [summary(runs_home() / name) for name in _names()]
     return sorted(found, key=lambda run: (run.started_at_s or 0.0, run.run), reverse=True)
+
+
+def _delivered_since(state: RunState) -> RunState:
+    """A write-up leaves the outbox only once it was read back, by whichever console: then it was delivered."""
+    told = state.delivery is not None and state.delivery.delivered
+    if told or not state.hash or Outbox(outbox_home()).holds(state.hash):
+        return state
+    later = DeliveryTried(at_s=state.now_s, hash=state.hash, delivered=True)
+    return msgspec.structs.replace(state, delivery=later)
 
 
 def _names() -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInput, Refused
-from console.events import AnyEvent, Concluded, DeliveryTried, RunStarted, WrittenUp, encode
-from console.record import journal, runs
+from console.events import AnyEvent, Concluded, RunStarted, WrittenUp, encode
+from console.record import journal, runs, sections
+from console.record.outbox import Outbox
+from console.record.writeup import WriteUp
 from console.terms import Outcome, Reason
 
 
@@ -93,11 +95,18 @@ def test_a_concluded_run_tells_its_outcome_and_reason() -> None:
     assert (seen.verdict, seen.sentence, seen.live) == ("failed: expectation", "never came back", False)
 
 
-def test_a_summary_tells_whether_thermal_memory_has_it() -> None:
+def test_a_write_up_is_queued_while_it_waits_and_delivered_once_it_has_left_the_outbox() -> None:
+    box = Outbox(runs.outbox_home())
+    box.put(WriteUp(hash="H", content="c", stage="FRESH", temperature=85.0, sacred=False))
     folder = died("abcdefgh", started("abcdefgh"), CONCLUDED, WrittenUp(at_s=1, hash="H"))
     assert (runs.summary(folder).hash, runs.summary(folder).delivered) == ("H", False)
-    write(folder, started("abcdefgh"), WrittenUp(at_s=1, hash="H"), DeliveryTried(at_s=2, hash="H", delivered=True))
+    box.remove("H")
     assert runs.summary(folder).delivered
+    assert sections.thermal(runs.load(folder)[0]).lines == ("✓ delivered: H",)
+
+
+def test_a_run_without_a_write_up_was_not_delivered() -> None:
+    assert not runs.summary(died("abcdefgh", started("abcdefgh"), CONCLUDED)).delivered
 
 
 def test_the_newest_run_comes_first_and_an_unreadable_one_is_not_hidden() -> None:
