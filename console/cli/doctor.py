@@ -35,9 +35,9 @@ async def _doctor(session: Session) -> bool:
     plans = {}
     for view in session.experiments():
         plans[view.scenario.name] = session.make_plan(view.scenario.name)
-    for complaint in session.log:
+    for sentence in session.log:
         well = False
-        click.echo(f"✗ {complaint}")
+        click.echo(f"✗ {sentence}")
     try:
         async for complaint in examine(session.fleet, plans):
             well = well and complaint.status is not Status.FAIL

@@ -96,7 +96,7 @@ def describe(event: ev.AnyEvent) -> str:
         case ev.Reverted():
             return f"{_mark(event.status)} reverted {event.node}: {event.evidence}"
         case ev.CleanJudged():
-            return f"{_mark(event.status)} {event.node} clean: {event.evidence}"
+            return f"{_mark(event.status)} clean {event.node}: {event.evidence or 'no trace'}"
         case ev.RestoredByConsole():
             return f"{_mark(event.status)} {event.service} on {event.node} restored by the console: {event.evidence}"
         case ev.Released():

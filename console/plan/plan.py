@@ -254,10 +254,10 @@ class _Resolver:
 
 
 def check_against(plan: Plan, inventory: Inventory) -> None:
-    """That the plan still means the machines of this inventory.
+    """That the plan still means the machines of this inventory, and that its scripts are its faults' own.
 
     Raises:
-        Refused: a node is gone or has another address; all such reasons in one sentence.
+        Refused: a node is gone or has another address, or a script was edited; all such reasons in one sentence.
     """
     wrong: list[str] = []
     for planned in plan.nodes:
@@ -268,6 +268,11 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
             wrong.append(
                 f"node '{planned.name}' is {node.address}:{node.port}, the plan says {planned.address}:{planned.port}"
             )
+    wrong += [
+        f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
+        for action in plan.actions
+        if action.fault.scripts(action.target) != action.scripts
+    ]
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
 

@@ -18,11 +18,11 @@ KEPT_LIMIT_S = 5.0
 
 _CONNECTIONS = """
 with seen as (
-    select usename, datname, coalesce(backend_type, case when usesysid is not null then 'client backend' end) kind
-    from pg_stat_activity),
+    select usename, datname from pg_stat_activity
+    where usesysid is not null and coalesce(backend_type, 'client backend') = 'client backend'),
 counted as (
     select count(*) total, count(*) filter (where usename = current_user) mine,
-        count(*) filter (where datname = current_database()) here from seen where kind = 'client backend')
+        count(*) filter (where datname = current_database()) here from seen)
 select total, most,
     total + least(
         most - total
@@ -34,7 +34,9 @@ select total, most,
 from counted, (select current_setting('max_connections')::int most) settings, pg_roles, pg_database
 where rolname = current_user and pg_database.datname = current_database()
 """
-"""Without pg_monitor the kind of a foreign backend is hidden; one with a user is then taken for a client."""
+"""A backend that is starting (PostgreSQL 18 shows them) may yet be refused: it holds no slot of its own.
+Without pg_monitor the kind of a foreign backend is hidden, and it is taken for a client's. One without a user has
+not got in yet: PostgreSQL 18 lists those too, also the ones that it is about to refuse."""
 
 
 class NoAnswer(GamedayError):

@@ -12,6 +12,7 @@ import msgspec
 from console.errors import GamedayError
 from console.events import ItemBrief
 from console.fleet import Fleet
+from console.nodes.sampler import NodeSample
 from console.plan.inventory import Backups, Inventory, Notify, Query
 from console.plan.plan import Plan
 from console.state import RunState
@@ -21,6 +22,8 @@ VALID_FOR_S = 600.0
 """An automatic item counts for ten minutes (requirements, part A), and is checked again right before injection."""
 FRESH_S = 3.0
 """A sample older than this is no baseline, in seconds."""
+SAMPLE_WAIT_S = 6.0
+"""How long the baseline waits for a first whole sample, in seconds."""
 SETTLE_S = 15.0
 """How long the post-test check waits for services to settle, in seconds."""
 
@@ -76,6 +79,8 @@ class PreTest:
         self.fleet = fleet
         self.rows: str | None = None
         """Rows in thermal memory before the fault, as the database told."""
+        self.active: set[str] = set()
+        """The services that were active before the fault, as `node/service`."""
         self._notified: Finding | None = None
         checks = fleet.inventory.checks
         self.verifiers: dict[str, Verify] = {"baseline-documented": self._baseline}
@@ -140,25 +145,48 @@ class PreTest:
         return Finding(status, f"{query.sql} gave {value}, expected {query.expect}")
 
     async def _baseline(self) -> Finding:
-        """A fresh sample of each node of the plan, and the rows of thermal memory."""
+        """A fresh and whole sample of each node of the plan, waited for a while, and the rows of thermal memory."""
+        names = [planned.name for planned in self.plan.nodes]
+        end_s = self.fleet.clock() + SAMPLE_WAIT_S
+        missing = self._all_unseen(names)
+        while missing and self.fleet.clock() < end_s:  # noqa: ASYNC110 (samples come once a second)
+            await asyncio.sleep(0.2)
+            missing = self._all_unseen(names)
+        if missing:
+            return Finding(Status.UNKNOWN, "; ".join(missing))
         parts: list[str] = []
-        stale: list[str] = []
-        for planned in self.plan.nodes:
-            view = self.fleet.view(planned.name)
-            if view.sample is None or self.fleet.clock() - view.sample.at_s > FRESH_S:
-                stale.append(f"{planned.name}: {view.why or 'no fresh sample'}")
-                continue
-            sample = view.sample
-            cpu = "?" if sample.cpu_pct is None else f"{sample.cpu_pct:.0f} %"
-            memory = "?" if sample.memory_used_bytes is None else f"{sample.memory_used_bytes / 2**20:.0f} MiB"
-            active = sum(service.active == "active" for service in sample.services.values())
-            parts.append(f"{planned.name}: cpu {cpu}, memory {memory}, {active}/{len(sample.services)} services active")
+        self.active = set()
+        for name in names:
+            sample = self.fleet.view(name).sample
+            if sample:
+                self.active |= {
+                    f"{name}/{service}" for service, seen in sample.services.items() if seen.active == "active"
+                }
+                parts.append(f"{name}: {_numbers(sample)}")
         self.rows = await thermal_rows(self.fleet)
         if self.rows is not None:
             parts.append(f"thermal memory holds {self.rows} rows")
-        if stale:
-            return Finding(Status.UNKNOWN, "; ".join(stale))
         return Finding(Status.PASS, "; ".join(parts))
+
+    def _all_unseen(self, names: list[str]) -> list[str]:
+        return [why for name in names if (why := self._unseen(name))]
+
+    def _unseen(self, name: str) -> str:
+        """What of the node was not seen lately; empty: everything was."""
+        view = self.fleet.view(name)
+        if view.sample is None or self.fleet.clock() - view.sample.at_s > FRESH_S:
+            return f"{name}: {view.why or 'no fresh sample'}"
+        if view.sample.cpu_pct is None or view.sample.memory_used_bytes is None:
+            return f"{name}: cpu and memory were not seen"
+        unseen = sorted(set(view.spec.services) - set(view.sample.services))
+        return f"{name}: not seen: {', '.join(unseen)}" if unseen else ""
+
+
+def _numbers(sample: NodeSample) -> str:
+    cpu = "?" if sample.cpu_pct is None else f"{sample.cpu_pct:.0f} %"
+    memory = "?" if sample.memory_used_bytes is None else f"{sample.memory_used_bytes / 2**20:.0f} MiB"
+    active = sum(service.active == "active" for service in sample.services.values())
+    return f"cpu {cpu}, memory {memory}, {active}/{len(sample.services)} services active"
 
 
 async def thermal_rows(fleet: Fleet) -> str | None:
@@ -173,15 +201,11 @@ async def thermal_rows(fleet: Fleet) -> str | None:
     return await fleet.database(thermal.database).value(f"select count(*) from {thermal.table}")  # noqa: S608 (pattern-checked)
 
 
-async def post_services(plan: Plan, fleet: Fleet, before: dict[str, str]) -> Finding:
-    """Every service of the plan's nodes that was active before the fault is active again, within 15 s.
-
-    `before` is RunState.services as it was at the baseline: `node/service` -> state in words.
-    """
+async def post_services(plan: Plan, fleet: Fleet, was_active: set[str]) -> Finding:
+    """Every service that was active at the baseline (`node/service`) is active again, within 15 s."""
     names = {planned.name for planned in plan.nodes}
-    was_active = {key for key, state in before.items() if state.startswith("active") and key.split("/")[0] in names}
     if not was_active:
-        return Finding(Status.UNKNOWN, "no service was seen before the fault")
+        return Finding(Status.UNKNOWN, "no service was seen active before the fault")
     end_s = fleet.clock() + SETTLE_S
     while True:
         found = _services_now(names, was_active, fleet)

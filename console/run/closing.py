@@ -32,11 +32,11 @@ class Closing:
     def _now_s(self) -> float:
         return self.recorder.now_s()
 
-    async def verify(self, services_before: dict[str, str], rows_before: str | None) -> None:
+    async def verify(self, before: checklist.PreTest) -> None:
         """The automatic post-test items, beside what was seen before the fault."""
-        self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, services_before)
+        self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, before.active)
         if self.fleet.inventory.thermal_memory is not None:
-            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, rows_before)
+            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows)
         for item in self._verifiers:
             await self.recheck(item)
 

@@ -52,7 +52,6 @@ class Runner:
         self._launched = asyncio.Event()
         self._given_up: tuple[Reason, str] | None = None
         self._finished = asyncio.Event()
-        self._services_before: dict[str, str] = {}
         lines = [f"{node}: {command}\n" for node, command in self.hand_reverts().items()]
         (self.folder / "revert-by-hand.txt").write_text("".join(lines))
 
@@ -78,7 +77,6 @@ class Runner:
             await self._launched.wait()
             inbox.cancel()
             if self._given_up is None:
-                self._services_before = dict(self.state.services)
                 await self.experiment.run()
             await self._close()
         finally:
@@ -91,7 +89,7 @@ class Runner:
         await self._enter(Phase.POST_TEST)
         not_run = self._given_up or self.experiment.not_run
         if not not_run:
-            await self.closing.verify(self._services_before, self.preparation.pre_test.rows)
+            await self.closing.verify(self.preparation.pre_test)
         await self.closing.conclude(not_run)
         if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
             self._finished.set()  # nothing was broken: there is nothing to write up
@@ -133,14 +131,16 @@ class Runner:
         )
 
     async def _record_samples(self) -> None:
-        """Every second's numbers of the plan's nodes go into the journal, as long as the run lasts."""
-        names = [node.name for node in self.plan.nodes]
+        """Every second's numbers of the plan's nodes, and of those with a database, go into the journal."""
+        planned = [node.name for node in self.plan.nodes]
+        databases = [database.node for database in self.fleet.inventory.databases.values()]
+        names = list(dict.fromkeys([*planned, *databases]))
         told: dict[str, float] = {}
         links: dict[str, bool] = {}
         while True:
             for name in names:
                 view = self.fleet.view(name)
-                if links.get(name, True) != view.up and view.seen_at_s is not None:
+                if name in planned and links.get(name, True) != view.up and view.seen_at_s is not None:
                     await self.recorder.emit(
                         ev.LinkChanged(at_s=self.recorder.now_s(), node=name, up=view.up, why=view.why)
                     )
