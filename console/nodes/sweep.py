@@ -19,12 +19,7 @@ CLEAR_LIMIT_S = 600.0
 """The node bounds the revert itself; this only ends the wait for a node that hangs."""
 
 CLEAR = """\
-if alive main || alive warden; then
-    echo "a guard is alive: nothing was touched"
-    exit 2
-elif [ -e "$D/settings" ]; then
-    exec sh "$D/guard" clear
-fi
+if [ -e "$D/settings" ]; then exec sh "$D/guard" clear; fi
 end_marked
 rm -rf "$D"
 first_line "$R/guard/run"

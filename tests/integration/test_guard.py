@@ -248,6 +248,8 @@ async def test_when_both_halves_are_killed_revert_still_works(site: Site) -> Non
 async def test_a_half_way_inject_is_taken_back(site: Site) -> None:
     guard = await going(site, inject="sleep 60")
     assert await guard.inject_result() is None
+    with pytest.raises(NotArmed):
+        await guard.go()
     assert (await guard.revert()).status is Status.PASS
     result = await result_of(guard)
     assert result.exit_status == 128 + signal.SIGKILL
@@ -327,6 +329,18 @@ async def test_a_revert_that_failed_without_its_console_locks_the_node_until_swe
     assert (await clear(site.node, trace)).status is Status.PASS
     assert site.left() == []
     assert await survey(site.node) == []
+
+
+async def test_a_revert_that_failed_locks_the_node_even_when_it_looks_clean(site: Site) -> None:
+    await going(site, revert=f"rm {site.mark}; exit 1")
+    await site.node.close()
+    await eventually((site.run_dir / "r1" / "failed").exists, 5)
+    await eventually(lambda: not processes_of(site.folder), 5)
+    assert site.left() == ["guard", "r1", "r1.ended"]
+    (trace,) = await survey(site.node)
+    assert trace.state == "leftover"
+    assert (await clear(site.node, trace)).status is Status.PASS
+    assert site.left() == []
 
 
 async def test_a_sweep_never_touches_what_is_held(site: Site) -> None:
