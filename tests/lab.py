@@ -130,12 +130,9 @@ class Lab:
         """Change lines of a unit file's [Service] section for a while, as an administrator would."""
         file = self.dir / node / "units" / unit
         before = file.read_text()
-        lines = [
-            line
-            for line in before.splitlines()
-            if line.partition("=")[0] not in settings or line.startswith("Environment=")
-        ]
-        at = lines.index("[Service]") + 1
+        replaced = {key for key in settings if key != "Environment"}
+        lines = [line for line in before.splitlines() if line.partition("=")[0] not in replaced]
+        at = lines.index("[Install]")
         lines[at:at] = [f"{key}={value}" for key, value in settings.items()]
         file.write_text("\n".join(lines) + "\n")
         self.ssh(node, "systemctl daemon-reload")

@@ -53,6 +53,12 @@ class Console:
             self.phases.append("ended")
             self.changed.notify_all()
 
+    def close(self) -> None:
+        """Close its pipes; it has ended."""
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe:
+                pipe.close()
+
     def reaches(self, phase: str, limit_s: float) -> bool:
         """Whether it enters that phase in time."""
         with self.changed:
@@ -82,6 +88,7 @@ def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[s
             console.process.kill()
         console.process.wait()
         reader.join(10.0)
+        console.close()
         lab.wait_until(lambda: _gateway_up(lab), 20.0)
 
 

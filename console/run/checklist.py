@@ -149,7 +149,7 @@ class PreTest:
         names = [planned.name for planned in self.plan.nodes]
         end_s = self.fleet.clock() + SAMPLE_WAIT_S
         missing = self._all_unseen(names)
-        while missing and self.fleet.clock() < end_s:  # noqa: ASYNC110 (samples come once a second)
+        while missing and self.fleet.clock() < end_s:
             await asyncio.sleep(0.2)
             missing = self._all_unseen(names)
         if missing:

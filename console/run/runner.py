@@ -26,6 +26,8 @@ from console.run.recorder import Recorder
 from console.state import RunState
 from console.terms import Outcome, Phase, Reason, Status
 
+LAST_LOOK_S = 3.0
+
 
 class Runner:
     """Drives one plan through its phases. Screens and the command line call its methods and read its state.
@@ -52,6 +54,8 @@ class Runner:
         self._launched = asyncio.Event()
         self._given_up: tuple[Reason, str] | None = None
         self._finished = asyncio.Event()
+        self._told: dict[str, float] = {}
+        self._links: dict[str, bool] = {}
         lines = [f"{node}: {command}\n" for node, command in self.hand_reverts().items()]
         (self.folder / "revert-by-hand.txt").write_text("".join(lines))
 
@@ -89,6 +93,7 @@ class Runner:
         await self._enter(Phase.POST_TEST)
         not_run = self._given_up or self.experiment.not_run
         if not not_run:
+            await self._see_all_once_more()
             await self.closing.verify(self.preparation.pre_test)
         await self.closing.conclude(not_run)
         if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
@@ -98,6 +103,18 @@ class Runner:
         await self._finished.wait()
         await self._enter(Phase.DONE)
         await self.recorder.emit(ev.Ended(at_s=self.recorder.now_s()))
+
+    async def _see_all_once_more(self) -> None:
+        """The journal's last numbers are from after the release; what cannot be seen in 3 s stays as it was."""
+        since_s = self.recorder.now_s()
+        while self.recorder.now_s() < since_s + LAST_LOOK_S:
+            views = [self.fleet.view(node.name) for node in self.plan.nodes]
+            seen = [view.sample is not None and view.sample.at_s > since_s for view in views]
+            seen += [view.connections_at_s > since_s for view in views if view.connections_at_s is not None]
+            if all(seen):
+                break
+            await asyncio.sleep(0.1)
+        await self._sample_once(self._told)
 
     async def _enter(self, phase: Phase) -> None:
         await self.recorder.emit(ev.PhaseEntered(at_s=self.recorder.now_s(), phase=phase))
@@ -132,40 +149,43 @@ class Runner:
 
     async def _record_samples(self) -> None:
         """Every second's numbers of the plan's nodes, and of those with a database, go into the journal."""
-        planned = [node.name for node in self.plan.nodes]
-        databases = [database.node for database in self.fleet.inventory.databases.values()]
-        names = list(dict.fromkeys([*planned, *databases]))
-        told: dict[str, float] = {}
-        links: dict[str, bool] = {}
         while True:
-            for name in names:
-                view = self.fleet.view(name)
-                if name in planned and links.get(name, True) != view.up and view.seen_at_s is not None:
-                    await self.recorder.emit(
-                        ev.LinkChanged(at_s=self.recorder.now_s(), node=name, up=view.up, why=view.why)
-                    )
-                    links[name] = view.up
-                values: dict[str, float] = {}
-                states: dict[str, str] = {}
-                if view.sample and view.sample.at_s != told.get(f"{name}/sample"):
-                    told[f"{name}/sample"] = view.sample.at_s
-                    values = sample_values(view.sample)
-                    states = {service: _words(seen) for service, seen in view.sample.services.items()}
-                if view.connections and view.connections_at_s and view.connections_at_s != told.get(f"{name}/db"):
-                    told[f"{name}/db"] = view.connections_at_s
-                    values |= {
-                        metric: points[-1][1]
-                        for metric, points in view.history.items()
-                        if metric.startswith(("connections:", "connections_max:"))
-                    }
-                guard = self.experiment.guards.get(name)
-                if guard is not None and guard.lease_left_s is not None:
-                    values["lease_left_s"] = guard.lease_left_s
-                if values:
-                    await self.recorder.emit(
-                        ev.Sampled(at_s=self.recorder.now_s(), node=name, values=values, states=states)
-                    )
+            await self._tell_links()
+            await self._sample_once(self._told)
             await asyncio.sleep(0.5)
+
+    async def _tell_links(self) -> None:
+        for planned in self.plan.nodes:
+            view = self.fleet.view(planned.name)
+            if self._links.get(planned.name, True) != view.up and view.seen_at_s is not None:
+                self._links[planned.name] = view.up
+                now_s = self.recorder.now_s()
+                await self.recorder.emit(ev.LinkChanged(at_s=now_s, node=planned.name, up=view.up, why=view.why))
+
+    async def _sample_once(self, told: dict[str, float]) -> None:
+        """Record what was not told yet; `told` remembers when each thing was seen."""
+        databases = [database.node for database in self.fleet.inventory.databases.values()]
+        for name in dict.fromkeys([*(planned.name for planned in self.plan.nodes), *databases]):
+            view = self.fleet.view(name)
+            values: dict[str, float] = {}
+            states: dict[str, str] = {}
+            if view.sample and view.sample.at_s != told.get(f"{name}/sample"):
+                told[f"{name}/sample"] = view.sample.at_s
+                values = sample_values(view.sample)
+                states = {service: _words(seen) for service, seen in view.sample.services.items()}
+            if view.connections_at_s and view.connections_at_s != told.get(f"{name}/connections"):
+                told[f"{name}/connections"] = view.connections_at_s
+                newest = {metric: points[-1][1] for metric, points in view.history.items()}
+                values |= {
+                    m: value for m, value in newest.items() if m.startswith(("connections:", "connections_max:"))
+                }
+            guard = self.experiment.guards.get(name)
+            if guard is not None and guard.lease_left_s is not None:
+                values["lease_left_s"] = guard.lease_left_s
+            if values:
+                await self.recorder.emit(
+                    ev.Sampled(at_s=self.recorder.now_s(), node=name, values=values, states=states)
+                )
 
     # ---- what the operator does
 

@@ -80,6 +80,7 @@ def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> No
     try:
         assert console.process.wait(90.0) == 0, console.lines[-5:]
         reader.join()
+        console.close()
         thermal = json.loads(console.lines[-1])["thermal"]
         assert thermal["delivered"] is False
         refused = lab.gameday("outbox", "flush")
@@ -88,7 +89,8 @@ def test_a_write_up_waits_for_the_database_and_is_delivered_once(lab: Lab) -> No
         lab.ssh("bluefin", "systemctl start postgresql")
     killed = lab.start("outbox", "flush")
     killed.kill()
-    killed.communicate()
+    with killed:
+        killed.communicate()
     assert lab.gameday("outbox", "flush").code == 0
     assert lab.gameday("outbox", "flush").code == 0
     assert stored(lab, "count(*)", thermal["hash"]) == "1"
