@@ -23,9 +23,11 @@ REFUSALS = (
 _FACTS = """\
 facts() { # connections now | of ordinary roles at most | in all | 1 if this role may pass that limit
   psql -XwqAt -F' ' -c "
-    select (select count(*) from pg_stat_activity where backend_type = 'client backend') - 1,
+    select (select count(*) from pg_stat_activity
+        where usesysid is not null and coalesce(backend_type, 'client backend') = 'client backend') - 1,
       m - current_setting('superuser_reserved_connections')::int
-        - coalesce(current_setting('reserved_connections', true), '0')::int, m, rolsuper::int
+        - coalesce(current_setting('reserved_connections', true), '0')::int, m,
+      coalesce(pg_has_role(current_user, to_regrole('pg_use_reserved_connections'), 'member'), rolsuper)::int
     from (select current_setting('max_connections')::int m) s, pg_roles where rolname = current_user" 2>&1
 }
 """
@@ -34,7 +36,7 @@ _PREFLIGHT = """\
 said=$(facts) || { echo "psql cannot log in as $PGUSER: $said"; exit 1; }
 set -- $said
 used=$1 ordinary=$2 super=$4
-[ "$super" = 0 ] || { echo "$PGUSER is a superuser and would take the reserved slots: name another role"; exit 1; }
+[ "$super" = 0 ] || { echo "$PGUSER may take the reserved slots: name an ordinary role"; exit 1; }
 if [ "$want" != limit ] && [ $((used + want)) -lt "$ordinary" ]; then
   echo "$used in use and $want more do not reach the $ordinary for ordinary roles: set connections=limit"
   exit 1
@@ -44,7 +46,7 @@ fi
 _INJECT = """\
 facts >facts || { echo "psql cannot log in as $PGUSER:"; cat facts; exit 1; }
 read -r used ordinary all super <facts
-[ "$super" = 0 ] || { echo "$PGUSER is a superuser: the reserved slots must stay free"; exit 1; }
+[ "$super" = 0 ] || { echo "$PGUSER may take the reserved slots: they must stay free"; exit 1; }
 goal=$want
 [ "$goal" != limit ] || goal=$all
 mkfifo hold

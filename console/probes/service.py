@@ -56,7 +56,7 @@ class ServiceProber:
     async def check(self) -> Observation:
         """Ask once. What happened stays seen: a restart does not unhappen."""
         if self._met:
-            return msgspec.structs.replace(self._met, at_s=time.time()) if self._probe.state == "active" else self._met
+            return msgspec.structs.replace(self._met, at_s=time.time())
         began_s = time.time()
         try:
             seen = await self._look()

@@ -8,6 +8,8 @@ import msgspec
 
 CLOCK_STEP_S = 0.05
 """Two readings of clock and uptime (10 ms fine) differ by less, unless the clock was set between them."""
+STEP_LIMIT_S = 1.0
+"""A clock that was set by more leaves nothing to be told."""
 LATE_S = 1.0
 """What was seen in the last second of a stable window may still be on its way when the result is asked for."""
 RESOLUTION_S = 0.001
@@ -70,7 +72,7 @@ class Timeline:
 
     def take(self, line: str) -> None:
         """One line. What is not understood is left out: it is the shell's own complaint, or cut off."""
-        word, *rest = line.split()
+        word, *rest = line.split() or [""]
         try:
             match word:
                 case "ready":
@@ -107,7 +109,7 @@ class Timeline:
         stepped_s = clock_step_s(gone, back)
         seconds = back.centre_s - gone.centre_s
         error_s = gone.half_s + back.half_s + RESOLUTION_S + stepped_s
-        if stepped_s >= max(seconds, 1.0):
+        if stepped_s > STEP_LIMIT_S:
             self.why = f"the node's clock was set by {stepped_s:.1f} s meanwhile"
             return None
         return Measured(seconds, error_s, self._breakdown(gone, back), how)

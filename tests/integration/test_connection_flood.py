@@ -201,12 +201,12 @@ def test_preflight_refuses_too_few_connections(flood: Flood) -> None:
     assert preflight.said.endswith("20 more do not reach the 57 for ordinary roles: set connections=limit")
 
 
-def test_a_superuser_is_refused(flood: Flood) -> None:
+def test_a_role_that_may_take_the_reserved_slots_is_refused(flood: Flood) -> None:
     flood.user = SUPERUSER
     for script in ("preflight", "inject"):
         ran = flood.run(script)
         assert ran.code == 1
-        assert ran.said.startswith(f"{SUPERUSER} is a superuser")
+        assert ran.said.startswith(f"{SUPERUSER} may take the reserved slots")
 
 
 def test_without_a_login_inject_fails_and_revert_and_clean_do_not(flood: Flood) -> None:

@@ -1,0 +1,99 @@
+"""Recovery times from what the watchers saw: what the brackets allow, and nothing more."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.probes.timeline import Measured, Timeline
+
+HOW = "watched"
+DEATH = ["ready 7", "ok 99.90 99.92 200 9.92", "gone 100.00 100.02 10.02", "fail 100.00 100.04 refused 10.04"]
+BACK = ["new 8 Thu 1970-01-01 00:01:42.010000 UTC", "ok 102.20 102.24 200 12.24"]
+
+
+def told(*lines: str) -> Timeline:
+    timeline = Timeline()
+    for line in lines:
+        timeline.take(line)
+    return timeline
+
+
+def measured(*lines: str, stable_for_s: float = 10.0) -> Measured:
+    timeline = told(*lines)
+    result = timeline.measured(stable_for_s, HOW)
+    assert result is not None, timeline.why
+    return result
+
+
+def why(*lines: str) -> str:
+    timeline = told(*lines)
+    assert timeline.measured(10.0, HOW) is None
+    return timeline.why
+
+
+def test_the_centres_differ_by_the_time_and_the_halves_add_to_the_error() -> None:
+    result = measured(*DEATH, *BACK, "same 112.5")
+    assert result.seconds == pytest.approx(2.21)
+    assert result.error_s == pytest.approx(0.01 + 0.02 + 0.001)
+
+
+def test_the_error_covers_everything_that_the_brackets_allow() -> None:
+    result = measured(*DEATH, *BACK, "same 112.5")
+    assert result.seconds - result.error_s <= 102.20 - 100.02
+    assert result.seconds + result.error_s >= 102.24 - 100.00
+
+
+def test_the_parts_add_up_to_the_whole() -> None:
+    result = measured(*DEATH, *BACK, "same 112.5")
+    assert result.breakdown["gone to restarted"] == pytest.approx(2.0)
+    assert sum(result.breakdown.values()) == pytest.approx(result.seconds)
+
+
+def test_without_a_fine_start_stamp_there_is_no_breakdown() -> None:
+    assert measured(*DEATH, "new 8 Thu 1970-01-01 01:01:42 CET", BACK[1], "same 112.5").breakdown == {}
+
+
+def test_a_good_answer_from_before_the_death_is_no_recovery() -> None:
+    assert why(*DEATH, "same 120") == "it never got well again"
+
+
+def test_a_window_with_a_bad_answer_does_not_count_and_the_next_one_does() -> None:
+    again = ["fail 105.0 105.1 500 15.1", "ok 108.00 108.10 200 18.10"]
+    assert measured(*DEATH, *BACK, *again, "same 118.5").seconds == pytest.approx(108.05 - 100.01)
+
+
+def test_a_second_death_in_the_window_does_not_count() -> None:
+    died_again = ["gone 105.0 105.1 15.1", "new 9"]
+    assert why(*DEATH, *BACK, *died_again, "same 130") == "it was well for less than 10 s"
+
+
+def test_a_window_that_was_not_seen_to_its_end_does_not_count() -> None:
+    assert why(*DEATH, *BACK, "same 110") == "the watch on the node ended too early"
+
+
+def test_without_death_or_bad_answer_there_is_nothing_to_measure() -> None:
+    assert "neither" in why(DEATH[0], DEATH[1], "same 130")
+
+
+def test_an_answer_that_never_failed_is_no_recovery() -> None:
+    assert why(*DEATH[:3], "same 130") == "the health page went on answering well"
+
+
+def test_without_a_death_the_first_bad_answer_counts_and_is_named() -> None:
+    result = measured(DEATH[1], DEATH[3], BACK[1], "same 130")
+    assert result.seconds == pytest.approx(102.22 - 100.02)
+    assert "the process' end was not seen" in result.how
+
+
+def test_a_clock_step_widens_the_error() -> None:
+    stepped = "ok 102.20 102.24 200 11.94"
+    assert measured(*DEATH, stepped, "same 112.5").error_s == pytest.approx(0.031 + 0.3)
+
+
+def test_a_clock_step_as_long_as_the_result_makes_it_unknown() -> None:
+    assert "the node's clock was set by 60.0 s" in why(*DEATH, "ok 162.20 162.24 200 12.24", "same 180")
+
+
+@pytest.mark.parametrize("line", ["", "ok", "ok a b c d", "gone 1", "new", "bash: line 3: oops", "ready x"])
+def test_what_is_not_understood_is_left_out(line: str) -> None:
+    assert measured(*DEATH, line, *BACK, line, "same 112.5").seconds == pytest.approx(2.21)
