@@ -1,7 +1,7 @@
 # Watch a unit's main process and its health URL from beside them. For `bash -s`, version 5 or newer; HOST PORT URLPATH
 # WANTED UNIT LEASE and PROBE_LIMIT are set before. Nothing is forked while it waits, so that it costs next to nothing.
 # It says, with T the node's clock in seconds (EPOCHREALTIME) and U its uptime:
-#   ready PID                   both watchers run; PID 0: no main process is known
+#   ready PID                   the main process is seen; PID 0: there is none
 #   alive T                     once in a while: the main process is still the same
 #   gone LO HI U                it ended between LO and HI
 #   new PID STAMP               the unit has another main process, started at STAMP as systemd tells it
@@ -40,6 +40,7 @@ watch_process() {
     local old=$pid first lo=$EPOCHREALTIME beat=$SECONDS
     born "$pid"
     first=$born
+    say ready "$pid"
     while [ -n "$first" ]; do
         console
         now=$EPOCHREALTIME
@@ -102,5 +103,5 @@ watch_process &
 watchers=$!
 watch_health &
 watchers="$watchers $!"
-say ready "$pid"
 while read -r -t "$LEASE" _; do :; done
+exit # else the shell would go on to read the console's next lines as commands

@@ -120,7 +120,7 @@ class Timeline:
     def _recovered(self, gone: Bracket, stable_for_s: float) -> Bracket | None:
         self.why = "the health page went on answering well" if self._first_bad() is None else "it never got well again"
         for number, answer in enumerate(self.answers):
-            if not answer.good or answer.when.hi_s <= gone.lo_s:
+            if not answer.good or number == 0 or answer.when.hi_s <= gone.lo_s:
                 continue
             back = answer.when
             until_s = back.hi_s + stable_for_s

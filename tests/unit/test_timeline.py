@@ -57,6 +57,12 @@ def test_a_good_answer_from_before_the_death_is_no_recovery() -> None:
     assert why(*DEATH, "same 120") == "it never got well again"
 
 
+def test_the_first_answer_of_all_is_no_recovery_even_if_the_death_may_have_come_before_it() -> None:
+    assert why("ready 7", "ok 100.00 100.01 200 10.01", "gone 100.00 100.2 10.2", "fail 100.1 100.2 refused 10.2") == (
+        "it never got well again"
+    )
+
+
 def test_a_window_with_a_bad_answer_does_not_count_and_the_next_one_does() -> None:
     again = ["fail 105.0 105.1 500 15.1", "ok 108.00 108.10 200 18.10"]
     assert measured(*DEATH, *BACK, *again, "same 118.5").seconds == pytest.approx(108.05 - 100.01)
