@@ -99,7 +99,8 @@ class Timeline:
         seconds without a bad answer and without another death counts."""
         gone = self.ends[0] if self.ends else self._first_bad()
         if gone is None:
-            self.why = "neither the process' end nor a bad answer was seen"
+            if self.answers:
+                self.why = "neither the process' end nor a bad answer was seen"
             return None
         if not self.ends:
             how = f"{how}; from the first bad answer, for the process' end was not seen"

@@ -87,6 +87,7 @@ async def test_a_node_out_of_reach_is_said_and_does_not_raise(lab: Lab, redfin: 
     nowhere = SshNode("nowhere", msgspec.structs.replace(redfin.spec, port=1))
     watch = RecoveryWatch(nowhere, health(lab), unit=UNIT)
     await watch.start()
+    assert watch.measured(STABLE_S) is None
     assert "nowhere" in watch.why
     await watch.stop()
     await nowhere.close()

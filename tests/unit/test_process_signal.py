@@ -120,6 +120,19 @@ async def test_revert_never_starts_a_unit_that_was_down_before(node: SupervisedN
     assert await node.show("fragile.service", "ActiveState") == "inactive"
 
 
+async def test_revert_does_not_start_a_unit_that_was_being_stopped(tmp_path: Path) -> None:
+    stubborn = "ExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 61; done' stubborn\nTimeoutStopSec=30"
+    async with supervised(tmp_path, SHELLS[0], {"gateway": stubborn}) as node:
+        scripts = ProcessSignal(signal="KILL").scripts(target("stubborn"))
+        await asyncio.sleep(0.3)  # until the shell has set its trap
+        stop = asyncio.create_task(node.systemctl("stop", UNIT))
+        await node.until(UNIT, "ActiveState", "deactivating")
+        assert (await node.run(scripts, "inject")).code == 0
+        await stop
+        assert (await node.run(scripts, "revert")).said.startswith("nothing was done")
+        assert await node.show(UNIT, "ActiveState") != "active"
+
+
 async def test_nothing_is_left_behind(node: SupervisedNode) -> None:
     scripts = ProcessSignal().scripts(target())
     await node.run(scripts, "inject")

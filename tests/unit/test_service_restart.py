@@ -58,6 +58,14 @@ async def test_a_service_that_was_not_restarted_is_named(node: SupervisedNode) -
     assert effect.said.splitlines()[-1] == "not restarted: absent.service"
 
 
+async def test_the_same_invocation_is_no_restart(node: SupervisedNode) -> None:
+    node.run_dir.mkdir(parents=True)
+    (node.run_dir / "restarts").write_text("one.service a b 1.0 2.5 active\ntwo.service c c 7.0 7.1 active\n")
+    (node.run_dir / "finished").touch()
+    effect = await node.run(scripts(), "effect")
+    assert (effect.code, effect.said) == (1, "one.service 1.50 s\nnot restarted: two.service")
+
+
 async def test_without_inject_there_is_no_effect(node: SupervisedNode) -> None:
     assert (await node.run(scripts(), "effect")).code == 1
 
