@@ -98,7 +98,9 @@ class GamedayApp(App[None]):
             "outbox": self._outbox,
             "read_only": session.read_only,
             "led": led.state if led else None,
-            "guards": dict(led.guards) if led else {},
+            "guards": {name: left_s for name, left_s in led.guards.items() if led.state.nodes[name].held}
+            if led
+            else {},
         }
 
     # Work

@@ -95,8 +95,8 @@ LIVE: Final = [
 REPLAY: Final = [
     _key("earlier", "left", "scrub(-1)", "Earlier", "One second back", priority=True),
     _key("later", "right", "scrub(1)", "Later", "One second on", priority=True),
-    _key("previous", "b", "jump(-1)", "‹phase", "To the phase before"),
-    _key("following", "f", "jump(1)", "phase›", "To the next phase"),
+    _key("previous", "b", "jump(-1)", "-phase", "To the phase before"),
+    _key("following", "f", "jump(1)", "+phase", "To the next phase"),
     _key("play", "space", "play", "Play", "Play on in real time, or stop"),
 ]
 
@@ -122,6 +122,7 @@ HISTORY: Final = [
 CONFIRM_ABORT: Final = [_key("abort-now", "y", "yes", "Revert now", "Yes: take the fault back now")]
 CANCEL: Final = [_key("cancel", "escape", "cancel", "Cancel", "Close this, change nothing")]
 LEAVE: Final = [_key("leave-now", "y", "yes", "Leave", "Yes: leave the console")]
+SIGN_OPEN: Final = [_key("sign-open", "y", "yes", "Sign", "Yes: sign with items open")]
 ACCEPT_TEXT: Final = [_key("accept", "ctrl+s", "accept", "Accept", "Take the text")]
 
 _WHERE: Final = (
@@ -135,7 +136,7 @@ _WHERE: Final = (
     ("replay", REPLAY),
     ("write-up", WRITEUP),
     ("history", HISTORY),
-    ("dialogs", [*CONFIRM_ABORT, *LEAVE, *CANCEL]),
+    ("dialogs", [*CONFIRM_ABORT, *LEAVE, *SIGN_OPEN, *CANCEL]),
 )
 
 _SHOWN = {"slash": "/", "escape": "esc"}

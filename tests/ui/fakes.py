@@ -22,6 +22,7 @@ from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.plot.series import Point
 from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
+from console.tui.ports import Verdict
 from tests.ui import recordings
 from tests.ui.recordings import START_S
 
@@ -97,7 +98,7 @@ class FakeBlocker:
 
 @dataclass(frozen=True)
 class FakeDraft:
-    verdict: str = "PASS"
+    verdict: Verdict = "PASS"
     evidence: Sequence[str] = (
         "systemd restarted it by itself after 1.02 s ± 0.02 (limit 5 s)",
         "active (running) after 1.86 s ± 0.02 (limit 30 s)",

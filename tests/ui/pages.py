@@ -13,7 +13,6 @@ from console.tui.app import GamedayApp
 from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.live import LiveScreen
-from console.tui.screens.writeup import WriteUpScreen
 from tests.ui import recordings
 from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for
 from tests.ui.recordings import START_S
@@ -135,6 +134,15 @@ def screen_text(app: GamedayApp) -> str:
     width, height = app.size
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.crop(0, width).text.rstrip() for strip in lines[:height])
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Wait until it holds, at most 10 s: a busy machine paints late."""
+    for _ in range(200):
+        if holds():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("it never came to hold")
 
 
 def static_text(app: GamedayApp, selector: str) -> str:

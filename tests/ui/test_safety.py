@@ -14,7 +14,7 @@ from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.live import LiveScreen
 from tests.ui import pages
 from tests.ui.fakes import FakeBlocker, FakeSession
-from tests.ui.pages import SCENES, screen_text
+from tests.ui.pages import SCENES, screen_text, until
 
 SIZE = (80, 24)
 
@@ -24,9 +24,8 @@ async def test_a_paste_into_the_confirm_input_is_refused_with_a_sentence(session
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await pages.confirm(app, session, pilot)
         app.screen.query_one(Input).post_message(events.Paste("redfin\n"))
-        await pilot.pause()
+        await until(pilot, lambda: "a paste is not taken here" in screen_text(app))
         assert app.screen.query_one(Input).value == ""
-        assert "a paste is not taken here" in screen_text(app)
         await pilot.press("ctrl+g")
         assert session.run.told("launch") == []
 
@@ -220,9 +219,7 @@ async def test_what_goes_wrong_in_a_command_is_said_in_a_sentence(session: FakeS
         await pages.checklist(app, session, pilot)
         session.run.breaks = "the run's folder is full"
         await pilot.press("a")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert "the run's folder is full" in screen_text(app)
+        await until(pilot, lambda: "the run's folder is full" in screen_text(app))
 
 
 async def test_leaving_while_a_node_is_armed_asks_first(session: FakeSession) -> None:

@@ -87,7 +87,7 @@ class ChecklistScreen(Page):
     @property
     def chosen(self) -> ItemState | None:
         """The item under the cursor."""
-        return self.handle.state.pre.get(self.query_one(Rows).chosen) if self.is_mounted else None
+        return self.handle.state.pre.get(self.query_one(Rows).chosen) if self._composed else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click: what is of use for that item."""

@@ -84,7 +84,9 @@ class ConfirmScreen(Page):
     def _ask(self) -> None:
         word, typed = self.handle.launch_word, self.query_one(TypedName).value
         if self._launching:
-            self.query_one("#ask", Static).update(words.text("◐ looking at everything once more, then launching", words.WARN))
+            self.query_one("#ask", Static).update(
+                words.text("◐ looking at everything once more, then launching", words.WARN)
+            )
             return
         if typed == word:
             said = Content.assemble(("● ", words.GOOD), ("ctrl+g", "bold"), f" launches on {word}. Nothing else does.")

@@ -62,7 +62,6 @@ class HistoryScreen(Page):
         self.runs = list(self.console_app.session.runs())
         self.query_one("#none").display = not self.runs
         self.query_one("#columns").display = bool(self.runs)
-        super().on_screen_resume()
 
     def paint(self, now_s: float) -> None:
         """The rows."""

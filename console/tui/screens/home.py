@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Grid, Vertical
@@ -50,6 +51,11 @@ class HomeScreen(Page):
         super().__init__()
         self._known: Sequence[ExperimentView] = ()
         self._known_at_s = 0.0
+        self._reach: tuple[bool, ...] = ()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The columns follow the width."""
+        self.query_one("#columns", Static).update(_columns(_name_width(event.size.width - 6)))
 
     def body(self) -> ComposeResult:
         """Panes above, experiments below."""
@@ -82,11 +88,11 @@ class HomeScreen(Page):
             pane.show(fleet[str(pane.border_title)], now_s)
         rows = self.query_one(Rows)
         width = max(40, rows.scrollable_content_region.width - 2)
-        name_width = 28 if width < 100 else 34
-        self.query_one("#columns", Static).update(_columns(name_width))
+        name_width = _name_width(width)
         wanted = self.query_one("#filter", Input).value.lower().split()
-        if not self._known or now_s - self._known_at_s >= EXPERIMENTS_EVERY_S:
-            self._known, self._known_at_s = self.console_app.session.experiments(), now_s
+        reach = tuple(view.up for view in fleet.values())
+        if reach != self._reach or now_s - self._known_at_s >= EXPERIMENTS_EVERY_S:
+            self._known, self._known_at_s, self._reach = self.console_app.session.experiments(), now_s, reach
         shown = [e for e in self._known if matches(e, wanted)]
         rows.show([(e.scenario.name, row(e, width, name_width)) for e in shown])
         log = self.console_app.session.log
@@ -137,6 +143,10 @@ def matches(experiment: ExperimentView, wanted: list[str]) -> bool:
         (scenario.name, scenario.title, scenario.risk.value, scenario.category.value, here, experiment.approval)
     ).lower()
     return all(word in known for word in wanted)
+
+
+def _name_width(width: int) -> int:
+    return 28 if width < 100 else 34
 
 
 def _columns(name_width: int) -> Content:

@@ -11,7 +11,6 @@ from textual.containers import Grid, Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from console.terms import Phase
 from console.tui import keys, words
 from console.tui.families import FAMILIES, chart_span, families, fault_window
 from console.tui.narrate import headline
@@ -24,6 +23,9 @@ from console.tui.widgets.event_log import EventLog
 from console.tui.widgets.expectation_list import ExpectationList
 from console.tui.widgets.phase_strip import PhaseStrip
 from console.tui.widgets.time_chart import TimeChart
+
+MOST_BY_HAND = 2
+"""So many nodes' commands are shown; `y` copies all, and the run's folder keeps them."""
 
 
 class LiveScreen(Page):
@@ -95,7 +97,7 @@ class LiveScreen(Page):
             return self._time_line()
         if self.handle and self.handle.problem:
             return words.text(f"✗ the run broke down: {self.handle.problem}", f"bold {words.BAD}")
-        if state.phase is Phase.POST_TEST and self.handle and not state.signed:
+        if state.conclusion and self.handle and not state.signed:
             return Content.assemble(
                 ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
             )
@@ -110,7 +112,7 @@ class LiveScreen(Page):
         targets = state.started.targets if state.started else ()
         held.sort(key=lambda item: item[0] not in targets)
         lines = [Content.assemble((f"by hand on {name}: ", words.QUIET), command) for name, command in held]
-        return Content("\n").join(lines[: 2 if self.has_class("-tall") else 1])
+        return Content("\n").join(lines[:MOST_BY_HAND] if self.has_class("-tall") else lines[:1])
 
     def _time_line(self) -> Content:
         replay = self.replay

@@ -25,6 +25,8 @@ class Page(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [keys.BACK]
     PLACE = ""
 
+    _composed = False
+
     def compose(self) -> ComposeResult:
         """Bar, body, footer."""
         yield TitleBar(self.PLACE)
@@ -44,6 +46,7 @@ class Page(Screen[None]):
 
     def on_mount(self) -> None:
         """Decide at once whether there is room."""
+        self._composed = True
         self._measure()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -62,7 +65,7 @@ class Page(Screen[None]):
 
     def repaint(self) -> None:
         """Bring everything that is shown up to now."""
-        if not self.is_mounted or not self.is_attached:
+        if not self._composed or not self.is_attached:
             return
         self.query_one(TitleBar).show(**self.console_app.bar())
         if fits(self.app.size):

@@ -15,9 +15,16 @@ from console.terms import Status
 from console.tui import keys, words
 from console.tui.ports import RunHandle, Verdict
 from console.tui.screens.checklist import item_row
-from console.tui.screens.dialog import PromptDialog
+from console.tui.screens.dialog import PromptDialog, QuestionDialog
 from console.tui.screens.page import Page
 from console.tui.widgets.rows import Rows
+
+
+class SignOpenDialog(QuestionDialog):
+    """Asks before a write-up is signed with items open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.SIGN_OPEN]
+    HELP = "`y` signs with these items open, and they are stored as open; esc goes back."
 
 
 class WriteUpScreen(Page):
@@ -131,7 +138,7 @@ class WriteUpScreen(Page):
         """A signed write-up is not signed again; ticks are for the list."""
         if action in ("submit", "verdict"):
             return self.handle.state.signed is None
-        item = self.chosen if isinstance(self.focused, Rows) else None
+        item = self.chosen if isinstance(self.focused, Rows) and not self.handle.state.signed else None
         if action in ("tick", "fail"):
             return item is not None and not item.brief.automatic
         if action == "recheck":
@@ -189,7 +196,7 @@ class WriteUpScreen(Page):
 
     def action_submit(self) -> None:
         """Sign and store, once."""
-        note, issues, gaps = self._typed()
+        note, _, _ = self._typed()
         if self.verdict != self.draft.verdict and not note:
             self.app.notify(
                 f"The machine proposes {self.draft.verdict}: write a note that says why you sign {self.verdict}.",
@@ -197,8 +204,22 @@ class WriteUpScreen(Page):
             )
             self.query_one("#note").focus()
             return
-        if self._signing:
+        still_open = [item.brief.title for item in self.handle.state.post.values() if _waits_for_a_person(item)]
+        if still_open:
+            ask = Content.assemble(
+                "Press ", ("y", "bold"), " to sign with them open, ", ("esc", "bold"), " to go back and tick them."
+            )
+            told = Content("\n").join(
+                [*(Content.assemble(("○ ", words.WARN), title) for title in still_open), Content(), ask]
+            )
+            self.app.push_screen(SignOpenDialog("still open", told), lambda yes: self._sign() if yes else None)
             return
+        self._sign()
+
+    def _sign(self) -> None:
+        if self._signing or self.handle.state.signed:
+            return
+        note, issues, gaps = self._typed()
         self._signing = True
 
         async def sign() -> None:
@@ -208,3 +229,8 @@ class WriteUpScreen(Page):
                 self._signing = False
 
         self.console_app.work_on(sign())
+
+
+def _waits_for_a_person(item: ItemState) -> bool:
+    """Whether the item is the operator's to settle and is not settled."""
+    return not item.brief.automatic and item.status is Status.PENDING
