@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from console import events as ev
 from console.errors import Refused
 from console.plan.plan import Plan
+from console.record import runs
 from console.record.writeup import Draft, Verdict, WriteUp, draft, one_test
 from console.run.rails import Blocker
 from console.run.runner import Runner
@@ -50,8 +53,9 @@ class RunHandle:
 
     @property
     def guards(self) -> dict[str, float | None]:
-        """Node -> seconds left on its lease, None where that is not known."""
-        return {name: guard.lease_left_s for name, guard in self.runner.experiment.guards.items()}
+        """Node that is held -> seconds left on its lease, None where that is not known."""
+        held = [name for name, node in self.state.nodes.items() if node.held]
+        return {name: guard.lease_left_s for name, guard in self.runner.experiment.guards.items() if name in held}
 
     def listen(self, callback: Callable[[ev.AnyEvent], None]) -> Callable[[], None]:
         """Call back with each event from now on; returns how to stop that."""
@@ -111,10 +115,10 @@ class RunHandle:
         await self.runner.preparation.accept(text)
 
     def approve_line(self) -> str:
-        """The line that an approver pastes into a shell."""
-        return shlex.join(
-            ["gameday", "approve", str(self.runner.folder / "plan.json"), "--inventory", str(self._inventory_file)]
-        )
+        """The line that an approver pastes into a shell, with the whole path of a command that is not on PATH."""
+        command = "gameday" if shutil.which("gameday") else str(Path(sys.executable).with_name("gameday"))
+        plan = self.runner.folder / runs.PLAN
+        return shlex.join([command, "approve", str(plan), "--inventory", str(self._inventory_file.resolve())])
 
     def hand_reverts(self) -> dict[str, str]:
         """Node -> the one command that reverts by hand there."""

@@ -229,7 +229,7 @@ class Session:
             plan = resolve(scenario, self.inventory, operator="nobody", run="preview", created=now, file=file)
         except GamedayError as error:
             return str(error)
-        down = [node.name for node in plan.nodes if self.fleet.view(node.name).why]
+        down = [node.name for node in plan.nodes if not self.fleet.view(node.name).up]
         return f"unreachable: {', '.join(down)}" if down else ""
 
     def runs(self) -> list[PastRun]:

@@ -74,6 +74,7 @@ def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[s
     The moment inside the phase is drawn from the seed, within half a second.
     """
     delay_s = random.Random(f"{scenario}/{phase}/{action}/{seed}").uniform(0.0, 0.5)
+    lab.ssh("redfin", "systemctl reset-failed llm-gateway")  # restarts in quick succession count towards a limit
     console = _begin(lab, scenario)
     reader = threading.Thread(target=console.read, daemon=True)
     reader.start()

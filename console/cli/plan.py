@@ -166,19 +166,10 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
-def visible(text: str) -> str:
-    """The text with every terminal escape spelled out: a plan must not be able to hide a line from who signs it.
-
-    >>> print(visible("rm -rf /" + chr(27) + "[8m"))
-    rm -rf /\\x1b[8m
-    """
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
 def _show(plan: Plan) -> None:
-    from console.plan.plan import render
+    from console.plan.preview import render
 
-    click.echo(visible(render(plan)))
+    click.echo(render(plan))
     click.echo(f"\nrun {plan.run}, digest {plan.digest}")
 
 
@@ -189,7 +180,9 @@ def _agreed(question: str) -> bool:
 
 
 def _signer(plan: Plan, inventory: Inventory | None, principal: str, key: Path | None) -> tuple[str, Path]:
-    """Who signs with which key: the key tells who, by allowed_signers; without a key, the first of ~/.ssh that fits.
+    """Who signs with which key: the key tells who, by allowed_signers.
+
+    Without a key it is the first that fits of ~/.ssh, and of the folder in which allowed_signers lies.
 
     Raises:
         BadInput: it cannot be told.
@@ -200,9 +193,10 @@ def _signer(plan: Plan, inventory: Inventory | None, principal: str, key: Path |
     if plan.policy.quorum == 0:
         raise Refused("this plan needs no approval")
     voters = set(approvals.roles.get(plan.policy.role, ())) if approvals else set()
-    public_keys = (
-        [key if key.suffix == ".pub" else Path(f"{key}.pub")] if key else sorted((Path.home() / ".ssh").glob("*.pub"))
-    )
+    folders = [Path.home() / ".ssh", *([Path(approvals.allowed_signers).parent] if approvals else [])]
+    public_keys = [file for folder in folders for file in sorted(folder.glob("*.pub"))]
+    if key:
+        public_keys = [key if key.suffix == ".pub" else Path(f"{key}.pub")]
     for public_key in public_keys:
         owners = principals_of(public_key, approvals.allowed_signers) if approvals else []
         fitting = [name for name in owners if name == principal or (not principal and name in voters)]
@@ -214,7 +208,8 @@ def _signer(plan: Plan, inventory: Inventory | None, principal: str, key: Path |
     if key:
         raise BadInput(f"{key} is not known as the key of {who}: say who signs with --as PRINCIPAL")
     raise BadInput(
-        f"no key in ~/.ssh is known as that of {who}: name it by --key FILE" + ("" if principal else " (and --as)")
+        f"no key in ~/.ssh or beside allowed_signers is known as that of {who}: name it by --key FILE"
+        + ("" if principal else " (and --as)")
     )
 
 

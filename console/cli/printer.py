@@ -8,6 +8,7 @@ from datetime import datetime
 
 from console import events as ev
 from console.record.result import encode_result, result
+from console.record.timeline import told
 from console.state import RunState
 from console.terms import Status
 
@@ -65,66 +66,10 @@ def describe(event: ev.AnyEvent) -> str:
     match event:
         case ev.RunStarted():
             return f"run {event.run}: {event.title} (risk {event.risk}), operator {event.operator}"
-        case ev.PhaseEntered():
-            return f"── {event.phase.value}"
         case ev.ItemChecked():
-            how = " (attested)" if event.attested else ""
-            return f"{_mark(event.status)} {event.id}{how}: {event.evidence}"
-        case ev.ItemOverridden():
-            return f"! {event.id} overridden by {event.by}: {event.reason}"
-        case ev.ApprovalSeen():
-            told = "accepted" if event.accepted else f"refused: {event.why}"
-            return f"signature of {event.signer} ({event.role}, {event.vote}): {told}"
-        case ev.ApprovalSettled():
-            return f"{'✓' if event.sufficient else '○'} approval: {event.summary}"
-        case ev.Armed():
-            return f"● {event.node} armed, guard: {event.guard}, lease {event.lease_s:g} s"
-        case ev.SteadyStateJudged():
-            return f"{_mark(event.status)} {event.id} ({event.when}): {event.observed}"
-        case ev.Injected():
-            return f"● fault let go on {event.node}"
-        case ev.EffectJudged():
-            return f"{_mark(event.status)} effect on {event.node}: {event.evidence}"
-        case ev.ExpectationJudged():
-            when = "" if event.after_s is None else f" after {event.after_s:.1f} s"
-            return f"{_mark(event.status)} {event.id}{when}: {event.observed}"
-        case ev.RecoveryMeasured():
-            parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.breakdown.items())
-            return f"✓ recovered in {event.seconds:.2f} s ± {event.error_s:.2f}" + (f" ({parts})" if parts else "")
-        case ev.Reverting():
-            return f"● reverting {event.node} ({event.why}), at most {event.limit_s:g} s"
-        case ev.Reverted():
-            return f"{_mark(event.status)} reverted {event.node}: {event.evidence}"
-        case ev.CleanJudged():
-            return f"{_mark(event.status)} clean {event.node}: {event.evidence or 'no trace'}"
+            return f"{GLYPH[event.status]} {told(event)}: {event.evidence}"
+        case ev.EffectJudged() | ev.SteadyStateJudged() | ev.ExpectationJudged() | ev.Reverted() | ev.CleanJudged():
+            return f"{GLYPH[event.status]} {told(event)}"
         case ev.RestoredByConsole():
-            return f"{_mark(event.status)} {event.service} on {event.node} restored by the console: {event.evidence}"
-        case ev.Released():
-            return f"● {event.node} released"
-        case _:
-            return _describe_said(event)
-
-
-def _describe_said(event: ev.AnyEvent) -> str:
-    match event:
-        case ev.LinkChanged():
-            return f"● {event.node} reachable" if event.up else f"✗ {event.node} unreachable: {event.why}"
-        case ev.Noted():
-            return f"note by {event.by}: {event.text}"
-        case ev.Found():
-            return f"! {event.text}"
-        case ev.AbortRequested():
-            return f"✗ abort by {event.by}: {event.why}"
-        case ev.Failed():
-            return f"✗ {event.where}: {event.what}"
-        case ev.Concluded():
-            return f"── {event.outcome.value} {event.reason.value}".rstrip()
-        case ev.Signed():
-            return f"signed {event.verdict} by {event.by}" + (f": {event.note}" if event.note else "")
-        case ev.DeliveryTried():
-            return f"✓ delivered {event.hash}" if event.delivered else f"○ queued {event.hash}: {event.why}"
-    return ""
-
-
-def _mark(status: Status) -> str:
-    return f"{GLYPH[status]} {status.value}"
+            return f"{GLYPH[event.status]} {told(event)}"
+    return told(event)

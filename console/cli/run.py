@@ -48,8 +48,7 @@ def run(  # noqa: PLR0917 (click gives them by name)
 ) -> None:
     """Run experiments headless. Exit codes: 0 passed, 1 failed, 2 bad input, 3 not run, 4 aborted, 5 unsafe."""
     from console.cli.inventory import find_inventory
-    from console.plan import approval
-    from console.plan import plan as plans
+    from console.plan import approval, preview
     from console.session import Session
 
     session = Session(find_inventory(inventory))
@@ -58,7 +57,7 @@ def run(  # noqa: PLR0917 (click gives them by name)
     answers = _Answers(frozenset(attest), _pairs("--override", overrides))
     if dry_run:
         for item in chosen:
-            click.echo(plans.render(item))
+            click.echo(preview.render(item))
         return
     states = asyncio.run(_run_all(session, chosen, signed, answers, as_json))
     codes = [EXIT_CODES[state.conclusion.outcome if state.conclusion else Outcome.ABORTED] for state in states]

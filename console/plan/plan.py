@@ -277,28 +277,6 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
         raise Refused("; ".join(wrong) + ": make a new plan")
 
 
-def render(plan: Plan) -> str:
-    """The plan as text for dry-run, approvers and the experiment screen: what is run where, word for word."""
-    lines = [
-        f"plan {plan.run}  {plan.scenario.name}  risk {plan.scenario.risk.value}  digest {plan.digest[:16]}",
-        f"operator {plan.operator}, inventory {plan.inventory}, lease {plan.lease_s:g} s, made {plan.created}",
-        "nodes armed: " + ", ".join(f"{n.name} ({n.user or 'ssh user'}@{n.address}:{n.port})" for n in plan.nodes),
-    ]
-    for action in plan.actions:
-        lines += ["", f"on {action.node}: {action.fault.summary}", f"  blast radius: {action.blast_radius}"]
-        scripts = msgspec.structs.asdict(action.scripts)
-        for name in ("preflight", "inject", "effect", "revert", "clean"):
-            script = scripts[name]
-            if not script:
-                continue
-            lines += [f"  {name}:", *(f"    {line}" for line in script.rstrip().splitlines())]
-    if not plan.actions:
-        lines += ["", "no fault: an observation"]
-    lines += ["", "expected:"]
-    lines += [f"  {e.id}: {e.title} (within {e.within_s:g} s of the {e.after})" for e in plan.scenario.expectations]
-    return strict.visible("\n".join(lines))
-
-
 def hand_command(*words: str) -> str:
     """A command line that can be pasted into a shell."""
     return shlex.join(words)

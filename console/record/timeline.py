@@ -31,9 +31,11 @@ def told(event: ev.AnyEvent) -> str:
         case ev.SteadyStateJudged():
             return f"{event.when} {event.id}: {event.status.value}: {event.observed}"
         case ev.ExpectationJudged():
-            return f"expectation {event.id}: {event.status.value}: {event.observed}"
+            when = "" if event.after_s is None else f" after {event.after_s:.1f} s"
+            return f"expectation {event.id}{when}: {event.status.value}: {event.observed}"
         case ev.RecoveryMeasured():
-            return f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}"
+            parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.breakdown.items())
+            return f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}" + (f" ({parts})" if parts else "")
         case ev.Reverting():
             return f"reverting {event.node}: {event.why}"
         case ev.Reverted():

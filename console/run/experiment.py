@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from console import events as ev
-from console.errors import GamedayError, NodeUnreachable
+from console.errors import GamedayError
 from console.fleet import Fleet
 from console.nodes.guard import Busy, Guard, NotArmed, Proof, guard_for
 from console.plan.plan import Plan, PlannedAction
@@ -19,6 +18,7 @@ from console.probes.recovery import RecoveryWatch
 from console.record.journal import JournalError
 from console.run.judging import Judgement, ask_until_pass, judge
 from console.run.recorder import Recorder
+from console.run.takeback import Takeback
 from console.terms import Phase, Reason, Status
 
 EFFECT_EVERY_S = 5.0
@@ -50,6 +50,7 @@ class Experiment:
         self.guards: dict[str, Guard] = {}
         self.not_run: tuple[Reason, str] | None = None
         self._approvals_hold = approvals_hold
+        self._takeback = Takeback(plan, fleet, self.guards, recorder, self._record)
         self._stop = asyncio.Event()
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
@@ -77,10 +78,10 @@ class Experiment:
             await self._outcome_of(method)
         finally:
             stop.cancel()
-            await self._take_back()
+            await self._takeback.take_back()
         if not self._stop.is_set() and self.not_run is None:
             await self._recovery()
-        await self._release()
+        await self._takeback.release()
         await self._hang_up()
 
     async def _hang_up(self) -> None:
@@ -117,8 +118,6 @@ class Experiment:
 
     async def _enter(self, phase: Phase) -> None:
         await self._record(ev.PhaseEntered(at_s=self._now_s, phase=phase))
-
-    # ---- the method, in the order of the phases
 
     async def _method(self) -> None:
         await self._arm()
@@ -336,44 +335,6 @@ class Experiment:
             )
         )
 
-    # ---- what always happens
-
-    async def _take_back(self) -> None:
-        """Revert last-in-first-out on every node that may be armed, past one that fails; then prove each clean."""
-        if not self.guards:
-            return
-        await self._enter(Phase.REVERT)
-        why = self.recorder.state.abort.why if self.recorder.state.abort else "the time is over"
-        for guard in reversed(list(self.guards.values())):
-            limit_s = max((a.fault.revert_limit_s for a in self.plan.actions if a.node == guard.node), default=5.0)
-            await self._record(ev.Reverting(at_s=self._now_s, node=guard.node, why=why, limit_s=limit_s))
-            proof = await _proof(guard.revert)
-            await self._record(
-                ev.Reverted(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
-            )
-        await self._enter(Phase.PROVE_REVERTED)
-        for guard in reversed(list(self.guards.values())):
-            proof = await _proof(guard.clean)
-            await self._record(
-                ev.CleanJudged(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
-            )
-        await self._tell_restored()
-
-    async def _tell_restored(self) -> None:
-        """A revert that had to start a service says so; whether it then came up is looked at."""
-        for name, node in self.recorder.state.nodes.items():
-            units = re.findall(r"restored: (\S+)", node.reverted_evidence)
-            planned = next(item for item in self.plan.nodes if item.name == name)
-            for service, unit in planned.units.items():
-                if unit in units:
-                    asked = prober(ServiceProbe(node=name, service=service, unit=unit), self.fleet)
-                    seen = await ask_until_pass(asked, RECOVERY_LIMIT_S, clock=self.recorder.now_s)
-                    await self._record(
-                        ev.RestoredByConsole(
-                            at_s=self._now_s, node=name, service=service, status=seen.status, evidence=seen.text
-                        )
-                    )
-
     async def _recovery(self) -> None:
         """After a sustained fault: the expectations that count from the revert, and the steady state again."""
         await self._enter(Phase.RECOVERY)
@@ -382,31 +343,10 @@ class Experiment:
         if self._sustained or not self.plan.actions:
             await self._steady_state("recovery", RECOVERY_LIMIT_S)
 
-    async def _release(self) -> None:
-        if not self.guards:
-            return
-        await self._enter(Phase.RELEASE)
-        for name, guard in self.guards.items():
-            if self.recorder.state.nodes[name].clean is not Status.PASS:
-                continue  # the lock stays until a sweep has proven the node clean
-            try:
-                await guard.release()
-            except NodeUnreachable as error:
-                await self._record(ev.Failed(at_s=self._now_s, where=f"release of {name}", what=str(error)))
-                continue
-            await self._record(ev.Released(at_s=self._now_s, node=name))
-
 
 def _latches(expectation: Expectation) -> bool:
     """Whether the probe compares with the baseline, so that it cannot be met before the fault has acted."""
     return isinstance(expectation.probe, ServiceProbe) and expectation.probe.state != "active"
-
-
-async def _proof(ask: Callable[[], Awaitable[Proof]]) -> Proof:
-    try:
-        return await ask()
-    except GamedayError as error:
-        return Proof(Status.UNKNOWN, str(error))
 
 
 def _sentence(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from console.errors import BadInput
-from console.plan import approval, plan, strict
+from console.plan import approval, plan, preview, strict
 from console.plan.inventory import Inventory, load_inventory
 from console.plan.scenario import load_scenario
 
@@ -201,7 +201,7 @@ def test_an_edited_plan_has_another_digest(tmp_path: Path) -> None:
 def test_what_approvers_are_shown_moves_no_cursor(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_bytes(change(plan_json(), "actions.0.scripts.inject", "set -eu\n\x1b[2K\x1b[1Ahidden\n"))
-    assert "\x1b" not in plan.render(plan.load(file))
+    assert "\x1b" not in preview.render(plan.load(file))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widgets import Markdown, Static, TabbedContent, TabPane, Tabs
 
 from console.errors import GamedayError
-from console.plan.plan import Plan, render
+from console.plan.plan import Plan
+from console.plan.preview import render
 from console.plan.scenario import Scenario
 from console.tui import keys, words
 from console.tui.ports import ExperimentView, RunHandle

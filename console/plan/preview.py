@@ -1,0 +1,60 @@
+"""The plan as text, whole: what approvers sign is what they were shown."""
+
+from __future__ import annotations
+
+import msgspec
+
+from console.plan import strict
+from console.plan.plan import Plan, PlannedAction
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe
+
+
+def render(plan: Plan) -> str:
+    """For dry-run, approvers and the experiment screen: what is run where, word for word, and what is asked."""
+    scenario, policy = plan.scenario, plan.policy
+    asked = f"{policy.quorum} of {policy.role}" if policy.quorum else "nobody: the operator, by launching"
+    lines = [
+        f"plan {plan.run}  {scenario.name}  risk {scenario.risk.value}  digest {plan.digest[:16]}",
+        f"operator {plan.operator}, inventory {plan.inventory}, lease {plan.lease_s:g} s, made {plan.created}",
+        f"approval: {asked}",
+        "nodes armed: " + ", ".join(f"{n.name} ({n.user or 'ssh user'}@{n.address}:{n.port})" for n in plan.nodes),
+    ]
+    for action in plan.actions:
+        lines += ["", *_action(action)]
+    if not plan.actions:
+        lines += ["", "no fault: an observation"]
+    lines += ["", "must hold before and after:"]
+    lines += [f"  {item.id}: {item.title} [{question(item.probe)}]" for item in scenario.steady_state]
+    lines += ["", f"expected, watched for at most {scenario.observe_s:g} s:"]
+    for e in scenario.expectations:
+        stable = f", stable for {e.stable_for_s:g} s" if e.stable_for_s else ""
+        optional = "" if e.required else ", not required"
+        limit = f"within {e.within_s:g} s of the {e.after}{stable}{optional}"
+        lines.append(f"  {e.id}: {e.title} ({limit}) [{question(e.probe)}]")
+    own = [f"  {item.id}: {item.title}" for item in (*scenario.pre, *scenario.post)]
+    if own:
+        lines += ["", "checklist items of its own:", *own]
+    return strict.visible("\n".join(lines))
+
+
+def _action(action: PlannedAction) -> list[str]:
+    lines = [f"on {action.node}: {action.fault.summary}", f"  blast radius: {action.blast_radius}"]
+    scripts = msgspec.structs.asdict(action.scripts)
+    for name in ("preflight", "inject", "effect", "revert", "clean"):
+        if scripts[name]:
+            lines += [f"  {name}:", *(f"    {line}" for line in scripts[name].rstrip().splitlines())]
+    return lines
+
+
+def question(probe: AnyProbe) -> str:
+    """What the probe asks, in one line."""
+    match probe:
+        case HttpProbe():
+            return f"on {probe.node}: GET {probe.url} answers {probe.status}"
+        case ServiceProbe():
+            return f"on {probe.node}: systemctl show {probe.unit}: {probe.state}"
+        case ConnectionsProbe():
+            return f"connections of {probe.database}: {probe.state}"
+        case CommandProbe():
+            return f"on {probe.node}: {probe.command} ends with {probe.exit_code}"
+    return f"on {probe.database}: {probe.sql} gives {probe.expect or 'any answer'}"
