@@ -111,10 +111,10 @@ def approved_plan(lab: Lab, scenario: str, *settings: str) -> tuple[str, str]:
     """A plan file and the TPM's approval of it."""
     name = f"{scenario}-{time.monotonic_ns()}"
     plan, approval = lab.root / f"{name}.json", lab.root / f"{name}.approval"
-    made = lab.gameday("plan", scenario, *settings, "-o", str(plan))
+    made = lab.inside("plan", scenario, *settings, "-o", str(plan))
     assert made.code == 0, str(made)
     key = lab.dir / "keys" / "tpm"
-    signed = lab.gameday("approve", str(plan), "--as", "tpm@lab", "--key", str(key), "--yes", "-o", str(approval))
+    signed = lab.inside("approve", str(plan), "--as", "tpm@lab", "--key", str(key), "--yes", "-o", str(approval))
     assert signed.code == 0, str(signed)
     return str(plan), str(approval)
 
@@ -146,10 +146,21 @@ def _ends(console: Console) -> list[str]:
 
 
 def _gone_in_time(lab: Lab, console: Console) -> list[str]:
-    """No process and no connection of ours within the lease and a second."""
-    if lab.wait_until(lambda: not lab.marked(console.run) and not _connections(lab), LEASE_S + GRACE_S):
+    """No process, no connection and no guard of ours within the lease and a second."""
+    found: list[str] = []
+
+    def gone() -> bool:
+        found[:] = [*lab.marked(console.run), *filter(None, [_connections(lab)]), *_guards(lab)]
+        return not found
+
+    if lab.wait_until(gone, LEASE_S + GRACE_S):
         return []
-    return [f"still there {LEASE_S + GRACE_S:g} s later: {lab.marked(console.run)} {_connections(lab)}"]
+    return [f"still there {LEASE_S + GRACE_S:g} s later: {found}"]
+
+
+def _guards(lab: Lab) -> list[str]:
+    """The locks that stand on the nodes, and the folders of runs."""
+    return [str(path) for name in lab.inventory.nodes for path in (lab.dir / name / "run").iterdir() if path.is_dir()]
 
 
 def _connections(lab: Lab) -> str:
@@ -169,17 +180,17 @@ def _gateway_up(lab: Lab) -> bool:
 def _aftermath(lab: Lab, console: Console, action: str) -> list[str]:
     """Sweep, run list and journal tell the same story."""
     problems: list[str] = []
-    swept = lab.gameday("sweep")
+    swept = lab.inside("sweep")
     if swept.code != 0 or swept.out.count("clean") != 3:
         problems.append(f"sweep: {swept}")
-    listed = lab.gameday("runs", "list", "--json")
+    listed = lab.inside("runs", "list", "--json")
     mine = [item for item in json.loads(listed.out) if item["run"] == console.run]
     if console.run and not mine:
         problems.append(f"run {console.run} is not listed: {listed}")
     ended = "done" in console.phases or console.outcome
     if action == "kill" and mine and not ended and mine[0]["reason"] != "interrupted":
         problems.append(f"a killed run is listed as {mine[0]}")
-    shown = lab.gameday("runs", "show", console.run) if console.run else None
+    shown = lab.inside("runs", "show", console.run) if console.run else None
     if shown and shown.code != 0:
         problems.append(f"its journal does not read: {shown}")
     if not lab.wait_until(lambda: _gateway_up(lab), 20.0):
