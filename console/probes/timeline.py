@@ -12,7 +12,8 @@ STEP_LIMIT_S = 1.0
 """A clock that was set by more leaves nothing to be told."""
 LATE_S = 1.0
 """What was seen in the last second of a stable window may still be on its way when the result is asked for."""
-RESOLUTION_S = 0.001
+STAMP_S = 0.01
+"""What a busy machine may put between an event and the stamp of it, at both ends together."""
 
 
 class Bracket(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ class Timeline:
             return None
         stepped_s = clock_step_s(gone, back)
         seconds = back.centre_s - gone.centre_s
-        error_s = gone.half_s + back.half_s + RESOLUTION_S + stepped_s
+        error_s = gone.half_s + back.half_s + STAMP_S + stepped_s
         if stepped_s > STEP_LIMIT_S:
             self.why = f"the node's clock was set by {stepped_s:.1f} s meanwhile"
             return None

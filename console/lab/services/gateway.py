@@ -71,11 +71,12 @@ class Gateway:
         else:
             status, body = 404, json.dumps({"error": "no such page"})
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+        answered_s = time.monotonic()  # before it is sent: on a busy machine the client may be served long before we are
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode()})
         if path == "/health" and status == 200 and not self._seen_well:
             self._seen_well = True
-            note({"event": "first_ok", "pid": os.getpid(), "monotonic_s": time.monotonic()})
+            note({"event": "first_ok", "pid": os.getpid(), "monotonic_s": answered_s})
 
     async def _hold_connection(self) -> None:
         """Keep one connection of the pool open; a lost or refused one is opened again."""
