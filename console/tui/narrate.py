@@ -8,7 +8,7 @@ import msgspec
 
 from console import events as ev
 from console.state import ExpectationState, RunState, presumed_outcome
-from console.terms import Outcome, Phase, Status
+from console.terms import Outcome, Phase, Reason, Status
 from console.tui.words import BAD, GOOD, QUIET, WARN, seconds, whole_seconds
 
 ACTING: Final = (Phase.INJECT, Phase.PROVE_EFFECT, Phase.OBSERVE)
@@ -38,6 +38,9 @@ def headline(state: RunState, now_s: float) -> Headline:
     return Headline(state.phase.value, time, _next(state, now_s), tone)
 
 
+_WHY: Final = {Reason.OPERATOR: "by the operator", Reason.EXPECTATION: "an expectation was missed"}
+
+
 def _concluded(state: RunState) -> Headline:
     outcome, reason = presumed_outcome(state)
     glyph, tone = {Outcome.PASSED: ("✓", GOOD), Outcome.NOT_RUN: ("", QUIET), Outcome.ABORTED: ("!", WARN)}.get(
@@ -46,7 +49,9 @@ def _concluded(state: RunState) -> Headline:
     recovered = (
         f"recovered in {state.recovery.seconds:.1f} s" if state.recovery and outcome is not Outcome.NOT_RUN else ""
     )
-    return Headline(f"{glyph} {outcome.value}".strip(), "", recovered or reason.value.replace("-", " "), tone)
+    return Headline(
+        f"{glyph} {outcome.value}".strip(), "", recovered or _WHY.get(reason, reason.value.replace("-", " ")), tone
+    )
 
 
 def _taken_back(state: RunState) -> bool:
@@ -160,7 +165,8 @@ def describe(event: ev.AnyEvent) -> tuple[str, str, str]:
             return "!", f"abort by {event.by}: {event.why}", f"{BAD} bold"
         case ev.Concluded():
             good = event.outcome is Outcome.PASSED
-            return ("✓" if good else "✗"), f"{event.outcome.value}: {event.sentence}", f"{GOOD if good else BAD} bold"
+            said = event.sentence.removeprefix(f"{event.outcome.value}: ")
+            return ("✓" if good else "✗"), f"{event.outcome.value}: {said}", f"{GOOD if good else BAD} bold"
         case ev.Signed():
             words = f"signed {event.verdict} by {event.by}{f': {event.note}' if event.note else ''}"
             return "✎", words, "bold"

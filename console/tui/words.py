@@ -167,8 +167,8 @@ def fit(content: Content, width: int) -> Content:
 def hanging(head: Content, body: Content, width: int) -> Content:
     """The body beside its head, its further lines below its first.
 
-    >>> hanging(Content("- "), Content("one two"), 6).plain
-    '- one\n  two'
+    >>> hanging(Content("- "), Content("one two"), 6).plain.splitlines()
+    ['- one', '  two']
     """
     indent = head.cell_length
     wrapped = body.wrap(max(10 if width >= 20 else 1, width - indent)) or [Content()]

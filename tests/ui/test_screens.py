@@ -10,7 +10,7 @@ from textual.widgets import Input, TextArea
 
 from console import events as ev
 from console.state import fold_all
-from console.terms import Status
+from console.terms import Outcome, Reason, Status
 from console.tui import keys
 from console.tui.app import GamedayApp
 from console.tui.narrate import headline
@@ -22,7 +22,7 @@ from console.tui.screens.live import LiveScreen
 from console.tui.widgets.big_line import BigLine
 from console.tui.widgets.time_chart import TimeChart
 from tests.ui import pages, recordings
-from tests.ui.fakes import FakeRun, FakeSession
+from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for
 from tests.ui.pages import SCENES, lead, push, screen_text, until
 from tests.ui.recordings import START_S
 
@@ -134,6 +134,20 @@ async def test_expectations_turn_from_pending_to_met_with_their_times(session: F
         assert "○ pending" not in screen_text(app)
 
 
+async def test_what_was_not_judged_when_the_run_ended_is_unknown(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.live_at(1)(app, session, pilot)
+        at_s = session.now_s
+        session.run.feed(
+            ev.Concluded(at_s=at_s, outcome=Outcome.ABORTED, reason=Reason.OPERATOR, sentence="the operator asked")
+        )
+        app.repaint_page()
+        await pilot.pause()
+        assert screen_text(app).count("? unknown") == 3
+        assert "○ pending" not in screen_text(app)
+
+
 async def test_a_note_is_taken_while_the_run_goes_on(session: FakeSession) -> None:
     app = GamedayApp(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -178,8 +192,10 @@ async def test_a_settled_item_cannot_be_overridden_and_an_open_one_of_low_risk_c
 async def test_medium_risk_has_no_override(session: FakeSession) -> None:
     app = GamedayApp(session)
     async with app.run_test(size=SIZE) as pilot:
-        await pages.approval(app, session, pilot)
-        await push(app, pilot, ChecklistScreen(session.run))
+        events = [recordings.flood_started(), *recordings.gateway_checklist()]
+        run = lead(app, session, FakeRun(events, plan_for(flood_scenario())))
+        await push(app, pilot, ChecklistScreen(run))
+        assert "tick" in ids(app)
         assert "override" not in ids(app)
 
 
@@ -241,9 +257,7 @@ async def test_submit_shows_delivered_or_queued_and_why(session: FakeSession, de
     async with app.run_test(size=(120, 40)) as pilot:
         await pages.writeup(app, session, pilot)
         session.run.feed(*recordings.gateway_signed(delivered=delivered))
-        app.repaint_page()
-        await pilot.pause()
-        assert words in screen_text(app)
+        await until(pilot, lambda: words in screen_text(app))
         assert ("connection refused" in screen_text(app)) is not delivered
         assert "submit" not in ids(app)
 

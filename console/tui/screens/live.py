@@ -97,7 +97,7 @@ class LiveScreen(Page):
             return self._time_line()
         if self.handle and self.handle.problem:
             return words.text(f"✗ the run broke down: {self.handle.problem}", f"bold {words.BAD}")
-        if state.conclusion and self.handle and not state.signed:
+        if state.conclusion and self.handle and not state.signed and not state.ended:
             return Content.assemble(
                 ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
             )
@@ -129,12 +129,13 @@ class LiveScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done with this run is offered."""
+        state = self.view.state
         if action in ("scrub", "jump", "play"):
             return self.replay is not None
         if action in ("note", "copy"):
-            return self.handle is not None and not self.view.state.ended
+            return self.handle is not None and not state.ended
         if action == "writeup":
-            return self.handle is not None and self.view.state.conclusion is not None
+            return self.handle is not None and state.conclusion is not None and bool(state.signed or not state.ended)
         return True
 
     def action_note(self) -> None:

@@ -65,7 +65,7 @@ class Page(Screen[None]):
 
     def repaint(self) -> None:
         """Bring everything that is shown up to now."""
-        if not self._composed or not self.is_attached:
+        if not self._composed or not self.app.is_running or self not in self.app.screen_stack:
             return
         self.query_one(TitleBar).show(**self.console_app.bar())
         if fits(self.app.size):

@@ -29,17 +29,21 @@ class EventLog(ScrollView, can_focus=True):
         super().__init__(id="log", classes="card")
         self.border_title = "events"
         self._lines: list[Content] = []
-        self._shown: tuple[int, int, float | None, int] = (0, 0, None, 0)
+        self._events: Sequence[AnyEvent] = ()
+        self._wrapped_for: tuple[float | None, int] = (None, 0)
 
     def show(self, events: Sequence[AnyEvent], zero_s: float | None) -> None:
-        """Show these; long ones take several lines."""
+        """Show these; long ones take several lines. Only what came after the last time is wrapped anew."""
         width = self.scrollable_content_region.width
-        key = (len(events), id(events[-1]) if events else 0, zero_s, width)
-        if key == self._shown:
+        known = len(self._events)
+        same = (zero_s, width) == self._wrapped_for and known <= len(events)
+        same = same and (not known or events[known - 1] is self._events[-1])
+        if same and known == len(events):
             return
-        follow = self.max_scroll_y - self.scroll_offset.y <= 1 or len(events) < self._shown[0]
-        self._shown = key
-        self._lines = [line for event in events for line in event_lines(event, zero_s, width)]
+        follow = self.max_scroll_y - self.scroll_offset.y <= 1 or not same
+        new = [line for event in events[known if same else 0 :] for line in event_lines(event, zero_s, width)]
+        self._lines = [*self._lines, *new] if same else new
+        self._events, self._wrapped_for = events, (zero_s, width)
         self.virtual_size = Size(width, len(self._lines))
         if follow:
             self.call_after_refresh(self.scroll_end, animate=False, x_axis=False)

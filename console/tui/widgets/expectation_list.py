@@ -56,13 +56,16 @@ def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width:
     else:
         left_s = start_s + e.brief.within_s - now_s
         when = f"{limit}: {words.whole_seconds(left_s)}" if left_s > 0 else f"{limit}: judging"
-    state_words = words.fit(words.expected(e.status), 10)
+    untold = e.status is Status.PENDING and state.conclusion is not None
+    state_words = words.fit(words.expected(Status.UNKNOWN if untold else e.status), 10)
     right = words.text(when, "bold" if e.status is Status.PASS else "")
     name = words.text(e.brief.id.replace("-", " ") if not roomy else e.brief.title)
     room = max(0, width - state_words.cell_length - right.cell_length - 1)
     first = state_words + words.fit(name, room) + Content(" ") + right
     if not roomy:
         return [first]
-    told = e.observed or ("" if e.brief.required else "not required")
+    told = (
+        e.observed or "the run ended before it could be judged" * untold or ("" if e.brief.required else "not required")
+    )
     attested = " (attested)" if e.attested else ""
     return [first, words.fit(words.text(f"          {told}{attested}", words.QUIET), width)]
