@@ -140,6 +140,8 @@ def _marks(frame: Frame, columns: range, width: int, zero_s: float | None) -> st
         line[start : start + len(word)] = word
     elif columns and columns.stop + len(word) + 1 < width - len(ends[1]):
         line[columns.stop : columns.stop + len(word) + 1] = "◂" + word
+    elif columns and columns.start > len(word) + len(ends[0]) + 1:
+        line[columns.start - len(word) - 1 : columns.start] = word + "▸"
     return "".join(line)[:width]
 
 
