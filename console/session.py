@@ -59,7 +59,7 @@ class ExperimentView(msgspec.Struct, frozen=True):
     approval: str
     """Like `none`, `1 tpm` or `3 council`."""
     last: str
-    """The last run's outcome in words; empty: never run."""
+    """What was signed last, `PASS` or `FAIL`; else the last run's outcome in words; empty: never run."""
     runbook: str
     """The runbook's Markdown; empty: there is none."""
 
@@ -219,7 +219,7 @@ class Session:
 
     def _last_outcomes(self) -> dict[str, str]:
         if self._last is None:
-            self._last = {past.scenario: past.verdict for past in reversed(runs.all_runs())}
+            self._last = {past.scenario: past.signed or past.verdict for past in reversed(runs.all_runs())}
         return self._last
 
     def _problem(self, scenario: Scenario, file: Path) -> str:
