@@ -71,7 +71,7 @@ class Gateway:
         else:
             status, body = 404, json.dumps({"error": "no such page"})
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-        answered_s = time.monotonic()  # before it is sent: on a busy machine the client may be served long before we are
+        answered_s = time.monotonic()  # before it is sent: a busy machine may let the client read before we go on
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode()})
         if path == "/health" and status == 200 and not self._seen_well:
