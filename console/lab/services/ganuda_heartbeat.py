@@ -21,4 +21,5 @@ def main() -> None:
         time.sleep(1.0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -23,4 +23,5 @@ class StandIn(BaseHTTPRequestHandler):
         """Say nothing: a health check each second is no news."""
 
 
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["STAND_IN_PORT"])), StandIn).serve_forever()
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["STAND_IN_PORT"])), StandIn).serve_forever()
