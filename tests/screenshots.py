@@ -177,7 +177,7 @@ async def _flood(stage: Stage) -> None:
 
 async def _through_checklist(stage: Stage, name: str = "") -> None:
     await stage.go("l", ChecklistScreen)
-    await stage.until(lambda: stage.run.phase is not Phase.CHECKLIST, "every item is settled")
+    await stage.until(lambda: stage.run.approval and stage.run.phase is not Phase.CHECKLIST, "every item is settled")
     if name:
         await stage.picture(name)
 

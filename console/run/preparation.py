@@ -42,9 +42,9 @@ class Preparation:
         return self.recorder.now_s()
 
     async def start(self) -> None:
-        """Verify what can be verified, and look at the approvals that are there."""
-        await self.recheck(None)
+        """Look at the approvals that are there, then verify: once every item is settled, nothing is left to look at."""
         await self.look_at_approvals()
+        await self.recheck(None)
         self.ready.set()
 
     async def recheck(self, item: str | None) -> None:

@@ -177,9 +177,9 @@ def item_row(item: ItemState, now_s: float, width: int, *, roomy: bool = False) 
     valid = f"  counts for {words.whole_seconds(left_s)} more" if item.valid_until_s and left_s > 0 else ""
     body = Content.assemble(
         (item.brief.title, "bold"),
-        (kind, words.QUIET),
+        (f"{kind}{valid}", words.QUIET),
         "\n",
-        (f"{told}{by}{valid}", words.QUIET),
+        (f"{told}{by}", words.QUIET),
         "\n " if roomy else "",
     )
     return words.hanging(words.fit(status, 14), body, width)

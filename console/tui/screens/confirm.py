@@ -65,7 +65,7 @@ class ConfirmScreen(Page):
                 (action.fault.summary, "bold"),
                 " on ",
                 (action.node, "bold"),
-                "\n  ",
+                "\n",
                 action.blast_radius,
             )
             for action in plan.actions

@@ -151,7 +151,11 @@ def _name_width(width: int) -> int:
 
 def _columns(name_width: int) -> Content:
     line = (
-        "experiment".ljust(name_width) + "risk".ljust(RISK) + "approval".ljust(APPROVAL) + "last".ljust(LAST) + "here"
+        "experiment".ljust(name_width)
+        + "risk".ljust(RISK)
+        + "approval".ljust(APPROVAL)
+        + "last".ljust(LAST + 1)
+        + "here"
     )
     return words.text(line, words.QUIET)
 
