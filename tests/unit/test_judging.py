@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from console.probes.base import Observation
-
 from console.run.judging import Judgement, Window
 from console.terms import Status
 
