@@ -115,6 +115,7 @@ def _save(name: str, svg: str) -> None:
     file = PICTURES / f"{name}.svg"
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = svg.replace("font-size: 20px", f"font-size: {FONT_PX:.3f}px")
+    svg = re.sub(r"(?<=\d)x(?=\d)", "<tspan>x</tspan>", svg)  # else the font makes a times sign of it, in run ids too
     svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else rsvg-convert trims the spaces of each text
     file.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
     subprocess.run(["rsvg-convert", "-o", str(file.with_suffix(".png")), str(file)], check=True)
