@@ -9,7 +9,9 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from console.plan import library
 from tests.lab import Lab
 
 LEASE_S = 3.0
@@ -100,11 +102,19 @@ def _stderr(console: Console) -> str:
 
 
 def _begin(lab: Lab, scenario: str) -> Console:
-    settings = SCENARIOS[scenario]
     if scenario == "llm-gateway-kill":
-        return Console(lab.start("run", scenario, *settings, "--attest", "all", "--json"))
-    plan, approval = approved_plan(lab, scenario, *settings)
+        return Console(lab.start("run", str(_impatient(lab, scenario)), "--attest", "all", "--json"))
+    plan, approval = approved_plan(lab, scenario, *SCENARIOS[scenario])
     return Console(lab.start("run", plan, "--approval", approval, "--attest", "all", "--json"))
+
+
+def _impatient(lab: Lab, scenario: str) -> Path:
+    """The shipped scenario, which waits for 1 s instead of 10 to call the target stable: there are many trials."""
+    file = lab.root / f"{scenario}.yaml"
+    if not file.exists():
+        text = library.find(scenario, None).read_text().replace("stable_for_s: 10", "stable_for_s: 1")
+        file.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith("runbook:")))
+    return file
 
 
 def approved_plan(lab: Lab, scenario: str, *settings: str) -> tuple[str, str]:
