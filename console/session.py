@@ -83,6 +83,8 @@ class Session:
         self.handle: RunHandle | None = None
         self.log: Sequence[str] = ()
         """What the session has to say, a sentence a line."""
+        self.complaints: list[str] = []
+        """What went wrong beside a run and changed nothing of it."""
         self._scenarios: dict[Path, tuple[float, Scenario | str]] = {}
         self._last: dict[str, str] | None = None
 
@@ -180,8 +182,12 @@ class Session:
 
     def _run_ended(self, state: RunState) -> None:
         self._last = None
-        if state.started:
-            log_file.append(state, Path(self.inventory.log_file) if self.inventory.log_file else None)
+        file = Path(self.inventory.log_file) if self.inventory.log_file else None
+        try:
+            if state.started:
+                log_file.append(state, file)
+        except OSError as error:
+            self.complaints.append(f"the log of game days was not written: {error.strerror}: {error.filename}")
 
     def experiments(self) -> list[ExperimentView]:
         """Every scenario that can be understood; of the others the log tells."""
@@ -193,7 +199,7 @@ class Session:
                 complaints.append(scenario)
             else:
                 views.append(self._view(scenario, file))
-        self.log = tuple(complaints)
+        self.log = (*complaints, *self.complaints)
         return views
 
     def _scenario(self, file: Path) -> Scenario | str:

@@ -122,6 +122,8 @@ async def _run_all(
                 break  # nothing more is broken on top of that
     finally:
         await session.close()
+        for complaint in session.complaints:
+            click.echo(f"gameday: {complaint}", err=True)
     return states
 
 

@@ -10,7 +10,7 @@ from console.errors import Refused
 from console.fleet import Fleet
 from console.plan.plan import Plan
 from console.record import writeup
-from console.record.outbox import Outbox
+from console.record.outbox import Outbox, OutboxError
 from console.record.thermal import Delivery, deliver
 from console.run import checklist
 from console.run.recorder import Recorder
@@ -90,15 +90,25 @@ class Closing:
         await self.recorder.emit(ev.Signed(at_s=self._now_s, verdict=verdict, by=by, note=note.strip()))
         when = datetime.fromtimestamp(self._now_s, UTC)
         row = writeup.one_test(self.recorder.state, verdict=verdict, issues=issues, gaps=gaps, when=when)
-        await self.outbox.put_async(row)
-        await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
+        unkept = await self._keep(row)
         told = await self._deliver(row)
-        if told.delivered:
+        if told.delivered and not unkept:
             await self.outbox.remove_async(row.hash)
+        elif unkept and not told.delivered:
+            told = Delivery(False, f"{unkept}; {told.why}")
         await self.recorder.emit(
             ev.DeliveryTried(at_s=self._now_s, hash=row.hash, delivered=told.delivered, why=told.why)
         )
         await self._found("logged", checklist.logged(self.recorder.state))
+
+    async def _keep(self, row: writeup.WriteUp) -> str:
+        """Put the row into the outbox; why that failed, or nothing. The database is tried all the same."""
+        try:
+            await self.outbox.put_async(row)
+        except OutboxError as error:
+            return str(error)
+        await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
+        return ""
 
     async def _deliver(self, row: writeup.WriteUp) -> Delivery:
         thermal = self.fleet.inventory.thermal_memory

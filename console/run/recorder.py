@@ -70,5 +70,8 @@ class Recorder:
             stop()
 
     async def close(self) -> None:
-        """Close the journal."""
-        await self._journal.close()
+        """Close the journal; why its end could not be written stays in `broken`."""
+        try:
+            await self._journal.close()
+        except JournalError as error:
+            self.broken = self.broken or str(error)
