@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -129,6 +130,19 @@ def next_due(state: RunState) -> tuple[ExpectationState, float, str] | None:
 _TOLD = {
     Status.PENDING: ("○", QUIET), Status.PASS: ("✓", GOOD), Status.FAIL: ("✗", BAD), Status.UNKNOWN: ("?", WARN),
 }  # fmt: skip
+
+
+def without_repeats(log: Sequence[ev.AnyEvent]) -> list[ev.AnyEvent]:
+    """The log without the proofs that only say again what was proven before: a held fault is proven every 5 s."""
+    told: dict[str, tuple[Status, str]] = {}
+    kept: list[ev.AnyEvent] = []
+    for event in log:
+        if isinstance(event, ev.EffectJudged):
+            if told.get(event.node) == (event.status, event.evidence):
+                continue
+            told[event.node] = (event.status, event.evidence)
+        kept.append(event)
+    return kept
 
 
 def describe(event: ev.AnyEvent) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from console.state import fold_all
 from console.terms import Outcome, Reason, Status
 from console.tui import keys
 from console.tui.app import GamedayApp
-from console.tui.narrate import headline
+from console.tui.narrate import headline, without_repeats
 from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.help import HelpDialog
@@ -388,3 +388,11 @@ async def test_every_status_is_said_without_colour(
         shown = screen_text(app)
         glyphs = re.findall(r"[●✗✓○?] (?!\d)(\S+)", shown)
         assert scene in ("experiment", "confirm") or glyphs
+
+
+def test_a_proof_that_says_nothing_new_is_told_once() -> None:
+    proofs = [
+        ev.EffectJudged(at_s=float(i), node="bluefin", status=status, evidence="57 held")
+        for i, status in enumerate([Status.PASS, Status.PASS, Status.FAIL, Status.FAIL, Status.PASS])
+    ]
+    assert [proof.at_s for proof in without_repeats(proofs)] == [0.0, 2.0, 4.0]

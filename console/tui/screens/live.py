@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from console.tui import keys, words
 from console.tui.families import FAMILIES, chart_span, families, fault_window
-from console.tui.narrate import headline
+from console.tui.narrate import headline, without_repeats
 from console.tui.ports import RunHandle, RunView
 from console.tui.replay import Replay
 from console.tui.screens.dialog import PromptDialog
@@ -85,7 +85,7 @@ class LiveScreen(Page):
         for chart in self.query(TimeChart):
             chart.show(drawn[chart.family], span, window, seen_until_s, zero_s)
         self.query_one(ExpectationList).show(state, now_s)
-        self.query_one(EventLog).show(state.log, zero_s)
+        self.query_one(EventLog).show(without_repeats(state.log), zero_s)
         bottom = self._bottom(now_s)
         self.query_one("#bottom").display = bool(bottom)
         self.query_one("#bottom", Static).update(bottom)
