@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from console.errors import GamedayError
-from console.events import ItemBrief
+from console.errors import GamedayError, Refused
+from console.events import ItemBrief, ItemChecked, Stage
 from console.fleet import Fleet
 from console.nodes.sampler import NodeSample
 from console.plan.inventory import Backups, Inventory, Notify, Query
 from console.plan.plan import Plan
+from console.run.recorder import Recorder
 from console.state import RunState
 from console.terms import Status
 
@@ -187,6 +188,21 @@ def _numbers(sample: NodeSample) -> str:
     memory = "?" if sample.memory_used_bytes is None else f"{sample.memory_used_bytes / 2**20:.0f} MiB"
     active = sum(service.active == "active" for service in sample.services.values())
     return f"cpu {cpu}, memory {memory}, {active}/{len(sample.services)} services active"
+
+
+async def attest(recorder: Recorder, stage: Stage, item: str, note: str, status: Status, by: str) -> None:
+    """Record a person's word on a manual item.
+
+    Raises:
+        Refused: the item is verified by the console, or there is none of that name.
+    """
+    known = (recorder.state.pre if stage == "pre" else recorder.state.post).get(item)
+    if known is None:
+        raise Refused(f"there is no {stage}-test item '{item}'")
+    if known.brief.automatic:
+        raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
+    told = ItemChecked(at_s=recorder.now_s(), stage=stage, id=item, status=status, evidence=note, attested=True, by=by)
+    await recorder.emit(told)
 
 
 async def thermal_rows(fleet: Fleet) -> str | None:

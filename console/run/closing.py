@@ -15,7 +15,7 @@ from console.record.thermal import Delivery, deliver
 from console.run import checklist
 from console.run.recorder import Recorder
 from console.run.verdict import conclude
-from console.terms import Outcome, Reason, Status
+from console.terms import Outcome, Reason
 
 
 class Closing:
@@ -55,21 +55,6 @@ class Closing:
     async def conclude(self, not_run: tuple[Reason, str] | None) -> None:
         """The machine's proposal."""
         await self.recorder.emit(conclude(self.recorder.state, self._now_s, not_run))
-
-    async def tick(self, item: str, note: str, status: Status, by: str) -> None:
-        """The operator's word on a manual post-test item.
-
-        Raises:
-            Refused: the item is verified by the console, or there is none of that name.
-        """
-        known = self.recorder.state.post.get(item)
-        if known is None:
-            raise Refused(f"there is no post-test item '{item}'")
-        if known.brief.automatic:
-            raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
-        await self.recorder.emit(
-            ev.ItemChecked(at_s=self._now_s, stage="post", id=item, status=status, evidence=note, attested=True, by=by)
-        )
 
     async def sign(
         self, verdict: Literal["PASS", "FAIL"], by: str, note: str, issues: tuple[str, ...], gaps: tuple[str, ...]

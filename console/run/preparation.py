@@ -12,7 +12,7 @@ from console.errors import Refused
 from console.fleet import Fleet
 from console.plan import approval as signatures
 from console.plan.plan import Plan
-from console.run.checklist import PreTest
+from console.run.checklist import PreTest, attest
 from console.run.rails import Blocker, guard_rails
 from console.run.recorder import Recorder
 from console.terms import Phase, Reason, Risk, Status
@@ -75,14 +75,7 @@ class Preparation:
         Raises:
             Refused: the item is verified by the console, or there is none of that name.
         """
-        known = self.recorder.state.pre.get(item)
-        if known is None:
-            raise Refused(f"there is no checklist item '{item}'")
-        if known.brief.automatic:
-            raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
-        await self.recorder.emit(
-            ev.ItemChecked(at_s=self._now_s, stage="pre", id=item, status=status, evidence=note, attested=True, by=by)
-        )
+        await attest(self.recorder, "pre", item, note, status, by)
         await self._settle()
 
     async def override(self, item: str, reason: str, by: str) -> None:

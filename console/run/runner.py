@@ -17,7 +17,7 @@ from console.plan.plan import Plan, save
 from console.record import runs
 from console.record.journal import Journal
 from console.record.outbox import Outbox
-from console.run.checklist import post_items, pre_items
+from console.run.checklist import attest, post_items, pre_items
 from console.run.closing import Closing
 from console.run.experiment import Experiment
 from console.run.preparation import Preparation
@@ -236,7 +236,7 @@ class Runner:
         if stage == "pre":
             await self.preparation.tick(item, note, status, by)
         else:
-            await self.closing.tick(item, note, status, by)
+            await attest(self.recorder, "post", item, note, status, by)
 
     async def sign(
         self,
