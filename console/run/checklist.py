@@ -190,7 +190,7 @@ def _numbers(sample: NodeSample) -> str:
     return f"cpu {cpu}, memory {memory}, {active}/{len(sample.services)} services active"
 
 
-async def attest(recorder: Recorder, stage: Stage, item: str, note: str, status: Status, by: str) -> None:
+async def attest(recorder: Recorder, stage: Stage, item: str, *, note: str, status: Status, by: str) -> None:
     """Record a person's word on a manual item.
 
     Raises:

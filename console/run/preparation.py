@@ -75,7 +75,7 @@ class Preparation:
         Raises:
             Refused: the item is verified by the console, or there is none of that name.
         """
-        await attest(self.recorder, "pre", item, note, status, by)
+        await attest(self.recorder, "pre", item, note=note, status=status, by=by)
         await self._settle()
 
     async def override(self, item: str, reason: str, by: str) -> None:

@@ -236,7 +236,7 @@ class Runner:
         if stage == "pre":
             await self.preparation.tick(item, note, status, by)
         else:
-            await attest(self.recorder, "post", item, note, status, by)
+            await attest(self.recorder, "post", item, note=note, status=status, by=by)
 
     async def sign(
         self,
