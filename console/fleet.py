@@ -163,7 +163,7 @@ class Fleet(Mapping[str, NodeView]):
 
     async def _watch_node(self, name: str) -> None:
         watched = self._watched[name]
-        async for sample in samples(self.nodes[name]):
+        async for sample in samples(self.nodes[name], lease_s=self.inventory.lease_s):
             watched.sample = sample
             for metric, value in sample_values(sample).items():
                 watched.add(metric, sample.at_s, value)

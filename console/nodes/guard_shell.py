@@ -13,7 +13,8 @@ from console.errors import NodeUnreachable
 from console.faults.base import Scripts
 from console.nodes import scripts
 from console.nodes.proof import Busy, InjectResult, NotArmed, Proof
-from console.nodes.ssh import Completed, SshNode, Stream
+from console.nodes.ssh import Completed, SshNode
+from console.nodes.stream import Stream
 from console.plan.plan import Plan, PlannedNode, hand_command
 from console.terms import Status
 

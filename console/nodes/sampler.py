@@ -1,24 +1,26 @@
-"""A node's numbers, once a second, over one persistent channel."""
+"""A node's numbers, once a second, over one persistent channel: a packet and a line each."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 from shlex import join
 
 import msgspec
 
 from console.errors import NodeUnreachable
 from console.nodes import scripts
-from console.nodes.ssh import SshNode, Stream
+from console.nodes.ssh import SshNode
 
-LEASE_S = 3.0
-"""The program on the node ends by itself when it hears nothing for about this long, in seconds."""
-SERVICES_OLD_S = 6.0
+SERVICES_OLD_S = 10.0
 DISK_OLD_S = 12.0
-"""What was not seen anew for so long, in seconds, is not known any more."""
+"""What was not seen anew for so long, in seconds, is not known any more; the node repeats it every 4 to 7 s."""
+CPU_OVER_S = 0.5
+"""The cpu's share is told over at least this long, in seconds: less is only a few of the kernel's ticks."""
 PAUSE_S = 0.5
 """Before the program is started again, in seconds; the connection has its own backoff."""
 
@@ -31,8 +33,6 @@ class ServiceSample(msgspec.Struct, frozen=True):
     restarts: int | None
     pid: int | None
     invocation: str
-    since_s: float | None
-    """For how long it has been in this state, in seconds."""
 
 
 class NodeSample(msgspec.Struct, frozen=True):
@@ -53,81 +53,84 @@ class NodeSample(msgspec.Struct, frozen=True):
     """By the inventory's name of the service."""
 
 
-async def samples(node: SshNode, *, every_s: float = 1.0) -> AsyncGenerator[NodeSample, None]:
-    """The node's samples for as long as they are asked for.
+async def samples(node: SshNode, *, every_s: float = 1.0, lease_s: float = 10.0) -> AsyncGenerator[NodeSample, None]:
+    """The node's samples for as long as they are asked for: one each `every_s`, and one when a service changed.
 
+    The program on the node ends by itself `lease_s` after it last heard from here; a sign of life goes there with
+    the first sample that comes a third of it after the last, so take them at once and ask for several in a lease.
     While the node is away there are none; `node.up` and `node.why` tell. Never raises for an unreachable node.
     """
+    loop = asyncio.get_running_loop()
     while True:
         with contextlib.suppress(NodeUnreachable):
-            program = _program(node)
+            program = _program(node, every_s, lease_s)
             stream = await node.stream("exec sh -s")
-            ticker: asyncio.Task[None] | None = None
+            # A program that says nothing for the lease is stuck or gone: then another is started.
+            limit = loop.call_later(lease_s, stream.hang_up)
             try:
                 await stream.write(program)
-                reading = Reading(node.name, list(node.spec.services))
+                reading = Reading(node.name, list(node.spec.services), node.spec.disks)
+                due_s = 0.0
                 async for line in stream:
-                    if line == "ready" and ticker is None:
-                        ticker = asyncio.create_task(_tick(stream, every_s), name=f"sampler {node.name}")
                     sample = reading.take(line, time.time())
-                    if sample:
-                        yield sample
+                    if sample is None:
+                        continue
+                    now_s = loop.time()
+                    if now_s >= due_s:
+                        due_s = now_s + lease_s / 3
+                        limit.cancel()
+                        limit = loop.call_later(lease_s, stream.hang_up)
+                        await stream.write("\n")
+                    yield sample
             finally:
-                if ticker:
-                    ticker.cancel()
+                limit.cancel()
                 await stream.close()
         await asyncio.sleep(PAUSE_S)
 
 
-def _program(node: SshNode) -> str:
+def _program(node: SshNode, every_s: float, lease_s: float) -> str:
     units = " ".join(service.unit for service in node.spec.services.values())
-    names = scripts.assignments({"UNITS": units, "CHECK_S": f"{LEASE_S / 3:.2f}"})
+    names = scripts.assignments({"UNITS": units, "EVERY_S": f"{every_s:g}", "QUIET": math.ceil(lease_s / every_s)})
     return scripts.whole(names, f"set -- {join(node.spec.disks)}", scripts.text("sampler.sh"))
 
 
-async def _tick(stream: Stream, every_s: float) -> None:
-    """Ask for a sample at an even pace; a tick is both the question and the sign of life."""
-    due_s = time.monotonic()
-    with contextlib.suppress(NodeUnreachable):
-        while True:
-            await stream.write("\n")
-            due_s = max(due_s + every_s, time.monotonic())
-            await asyncio.sleep(due_s - time.monotonic())
-
-
 class Reading:
-    """Puts the program's lines together: each `now` is a sample with what was last seen of services and disks."""
+    """Makes a sample of each line of the program, with what was last seen of services and disks."""
 
-    def __init__(self, node: str, services: list[str]) -> None:
+    def __init__(self, node: str, services: Sequence[str], disks: Sequence[str] = ()) -> None:
         self._node = node
-        self._names = services
-        self._cpu: tuple[int, int] | None = None
-        self._uptime_s: float | None = None
+        self._services_asked = services
+        self._disks_asked = disks
+        self._cpu: tuple[float, int, int] | None = None
+        self._cpu_pct: float | None = None
         self._services: dict[str, tuple[float, ServiceSample]] = {}
         self._disks: dict[str, tuple[float, tuple[int, int]]] = {}
 
     def take(self, line: str, at_s: float) -> NodeSample | None:
-        """Take in a line that arrived at `at_s`; a sample if it completes one. Other programs' remarks are skipped."""
+        """The sample of a line that arrived at `at_s`; None for other programs' remarks."""
         kind, *rest = line.split("\t")
-        try:
-            if kind == "now" and len(rest) == 5:
-                return self._sample(rest, at_s)
-            if kind == "disk" and len(rest) == 3:
-                self._disks[rest[0]] = (at_s, (int(rest[1]) * 1024, int(rest[2]) * 1024))
-            elif kind == "service" and len(rest) == 2:
-                self._services[self._names[int(rest[0])]] = (at_s, self._service(rest[1]))
-        except (ValueError, IndexError):
+        if kind != "now" or len(rest) < 5:
             return None
-        return None
+        for news in rest[5:]:
+            with contextlib.suppress(ValueError, IndexError):
+                self._note(news, at_s)
+        return self._sample(rest, at_s)
+
+    def _note(self, news: str, at_s: float) -> None:
+        kind, number, told = news.split(" ", 2)
+        if kind == "disk":
+            used, total = told.split()
+            self._disks[self._disks_asked[int(number)]] = (at_s, (int(used) * 1024, int(total) * 1024))
+        elif kind == "service":
+            self._services[self._services_asked[int(number)]] = (at_s, _service(told))
 
     def _sample(self, rest: list[str], at_s: float) -> NodeSample:
-        uptime, load, total, available, cpu = rest
-        self._uptime_s = _number(uptime)
+        _, load, total, available, cpu = rest[:5]
         total_bytes, available_bytes = _bytes(total), _bytes(available)
         return NodeSample(
             node=self._node,
             at_s=at_s,
-            cpu_pct=self._cpu_pct(cpu),
+            cpu_pct=self._busy_pct(cpu, at_s),
             load_1m=_number(load),
             memory_used_bytes=None if total_bytes is None or available_bytes is None else total_bytes - available_bytes,
             memory_total_bytes=total_bytes,
@@ -135,30 +138,32 @@ class Reading:
             services={name: s for name, (seen_s, s) in self._services.items() if at_s - seen_s < SERVICES_OLD_S},
         )
 
-    def _cpu_pct(self, cpu: str) -> float | None:
-        """Busy share since the last line: user nice system idle iowait irq softirq steal, in ticks (proc(5))."""
+    def _busy_pct(self, cpu: str, at_s: float) -> float | None:
+        """Busy share since an earlier line: user nice system idle iowait irq softirq steal, in ticks (proc(5))."""
+        before = self._cpu
+        if before and at_s - before[0] < CPU_OVER_S:
+            return self._cpu_pct
         ticks = [int(word) for word in cpu.split()[:8] if word.isdigit()]
-        if len(ticks) < 4:
-            return None
-        total, idle = sum(ticks), sum(ticks[3:5])
-        before, self._cpu = self._cpu, (total, idle)
-        if before is None or total <= before[0]:
-            return None
-        return round(100 * (1 - (idle - before[1]) / (total - before[0])), 1)
+        self._cpu = self._cpu_pct = None
+        if len(ticks) >= 4:
+            total, idle = sum(ticks), ticks[3] + sum(ticks[4:5])
+            self._cpu = at_s, total, idle
+            if before and total > before[1]:
+                self._cpu_pct = round(100 * (1 - (idle - before[2]) / (total - before[1])), 1)
+        return self._cpu_pct
 
-    def _service(self, block: str) -> ServiceSample:
-        facts = dict(part.partition("=")[::2] for part in block.strip("|").split("|"))
-        changed_us = _number(facts.get("StateChangeTimestampMonotonic", ""))
-        since_s = self._uptime_s - changed_us / 1e6 if self._uptime_s and changed_us else None
-        restarts, pid = _number(facts.get("NRestarts", "")), _number(facts.get("MainPID", ""))
-        return ServiceSample(
-            active=facts.get("ActiveState", "unknown"),
-            sub=facts.get("SubState", "unknown"),
-            restarts=None if restarts is None else int(restarts),
-            pid=int(pid) if pid else None,
-            invocation=facts.get("InvocationID", ""),
-            since_s=max(0.0, since_s) if since_s is not None else None,
-        )
+
+@lru_cache(maxsize=256)
+def _service(block: str) -> ServiceSample:
+    facts = dict(part.partition("=")[::2] for part in block.strip("|").split("|"))
+    restarts, pid = facts.get("NRestarts", ""), facts.get("MainPID", "")
+    return ServiceSample(
+        active=facts.get("ActiveState", "unknown"),
+        sub=facts.get("SubState", "unknown"),
+        restarts=int(restarts) if restarts.isdigit() else None,
+        pid=int(pid) if pid.isdigit() and pid != "0" else None,
+        invocation=facts.get("InvocationID", ""),
+    )
 
 
 def _bytes(kilobytes: str) -> int | None:

@@ -1,69 +1,67 @@
-# Numbers out of /proc for each line on standard input, by builtins; for sampler.py. Tab-separated lines:
-#   now UPTIME LOAD TOTAL_KB AVAILABLE_KB CPU...    disk MOUNT USED_KB TOTAL_KB    service NUMBER |Name=value|...
-# UNITS and CHECK_S, a third of the lease, are set before; the mounts are the arguments.
-# It ends with its input, and when nothing was read for the lease, because a cut cable ends no input.
+# Numbers out of /proc every EVERY_S, by builtins, and what systemctl and df say; for sampler.py. One line a time:
+#   now UPTIME LOAD TOTAL_KB AVAILABLE_KB CPU...  and, when they are news,  disk NUMBER USED_KB TOTAL_KB
+#   and  service NUMBER |Name=value|...  all between tabs. The whole line is one write, so that it is one packet.
+# EVERY_S, QUIET, how many times without a sign of life are too many, and UNITS are set before; mounts are the arguments.
 set -f
-main=$$ group='' kids=''
+main=$$ group='' limit=''
 { read -r stat </proc/$$/stat && group=${stat##*) }; } 2>/dev/null
 group=${group#* * } group=${group%% *}
-finish() { # sshd gives each command a group of its own: then everything goes at once
+! command -v timeout >/dev/null || limit='timeout -s KILL'
+finish() { # sshd gives each command a group of its own; where it is none, the others end as nobody reads them any more
     [ "$group" != "$main" ] || kill -9 "-$main"
-    kill -9 $kids "$main"
+    kill -9 "$main"
+    exit
 }
 
-# Blocked for long, this shell makes no context switch: then nobody writes to it, or nobody reads what it says.
-switches() {
-    while read -r name value; do
-        [ "$name" != voluntary_ctxt_switches: ] || echo "$value"
-    done <"/proc/$main/status"
+# In hundredths of a second, as /proc counts; always 0 where there is none.
+clock() { { read -r now _ </proc/uptime && now=${now%.*}${now#*.}; } 2>/dev/null || now=0; }
+hear() {
+    while read -r _; do echo alive; done <&3
+    finish
 }
-watch() {
-    last='' still=0
-    while seen=$(switches 2>/dev/null) && [ "$seen" ]; do
-        if [ "$seen" = "$last" ]; then still=$((still + 1)); else last=$seen still=0; fi
-        [ "$still" -lt 3 ] || finish
-        sleep "$CHECK_S"
+tick() {
+    while echo tick; do sleep "$EVERY_S" || exit; done
+}
+disk() { # each mount has its own loop: a dead one blocks df
+    while :; do
+        ${limit:+$limit 2} df -kP "$2" 2>/dev/null | {
+            read -r _
+            read -r _ total used _ && echo "disk $1 $used $total"
+        }
+        sleep 5
     done
 }
-
-# start NAME COMMAND...: run it in the background, unless it still runs from the last time.
-start() {
-    eval "pid=\${$1:-}"
-    if [ "$pid" ]; then
-        { read -r stat <"/proc/$pid/stat"; } 2>/dev/null && case ${stat##*) } in Z*) ;; *) return ;; esac
-        wait "$pid"
-    fi
-    name=$1
-    shift
-    "$@" &
-    eval "$name=\$!"
+services() { # said when it changed, and every few seconds; asked for a fiftieth of the time at most, so every 1 to 4 s
+    before='' unsaid=0
+    properties=ActiveState,SubState,NRestarts,MainPID,InvocationID
+    while :; do
+        clock
+        asked=$now
+        said=$(${limit:+$limit 3} systemctl show -p "$properties" -- $UNITS 2>/dev/null)
+        clock
+        pause=$(((now - asked) / 2))
+        [ "$pause" -ge 1 ] || pause=1
+        [ "$pause" -le 4 ] || pause=4
+        if [ "$said" ] && { [ "$said" != "$before" ] || [ "$unsaid" -ge 4 ]; }; then
+            number=0 block=''
+            while IFS= read -r line || [ "$block" ]; do # it answers in the order of the question, a block for each
+                if [ "$line" ]; then
+                    block="$block|$line"
+                elif [ "$block" ]; then
+                    echo "service $number $block"
+                    number=$((number + 1)) block=''
+                fi
+            done <<EOF
+$said
+EOF
+            [ "$said" = "$before" ] || echo changed
+            before=$said unsaid=0
+        fi
+        unsaid=$((unsaid + pause))
+        sleep "$pause"
+    done
 }
-limited() { if command -v timeout >/dev/null; then timeout -s KILL "$@"; else shift && "$@"; fi 2>/dev/null; }
-disk() {
-    limited 2 df -kP "$1" | {
-        read -r _
-        read -r _ total used _ && printf 'disk\t%s\t%s\t%s\n' "$1" "$used" "$total"
-    }
-}
-services() { # systemctl answers in the order of the question, a block for each
-    properties=ActiveState,SubState,NRestarts,MainPID,InvocationID,StateChangeTimestampMonotonic
-    limited 3 systemctl show -p "$properties" -- $UNITS | {
-        number=0 block=''
-        while IFS= read -r line || [ "$block" ]; do
-            if [ "$line" ]; then
-                block="$block|$line"
-            elif [ "$block" ]; then
-                printf 'service\t%s\t%s\n' "$number" "$block"
-                number=$((number + 1)) block=''
-            fi
-        done
-    }
-}
-
-watch &
-kids=$! count=0
-echo ready
-while read -r _; do
+sample() {
     uptime=- load=- total=- available=- cpu=-
     if [ -r /proc/uptime ]; then
         read -r uptime _ </proc/uptime
@@ -76,13 +74,33 @@ while read -r _; do
             esac
         done </proc/meminfo
     fi
-    printf 'now\t%s\t%s\t%s\t%s\t%s\n' "$uptime" "$load" "$total" "$available" "$cpu"
-    [ ! "$UNITS" ] || [ $((count % 2)) != 0 ] || start services_pid services
+    printf 'now\t%s\t%s\t%s\t%s\t%s%s\n' "$uptime" "$load" "$total" "$available" "$cpu" "$news"
+    news=''
+}
+
+exec 3<&0
+{
+    hear &
+    [ ! "$UNITS" ] || services &
     number=0
     for mount in "$@"; do
+        disk "$number" "$mount" &
         number=$((number + 1))
-        [ $((count % 5)) != 0 ] || start "disk_$number" disk "$mount"
     done
-    count=$((count + 1))
-done
+    tick
+} | {
+    news='' quiet=0
+    while IFS= read -r line; do
+        case $line in
+        alive) quiet=0 ;;
+        changed) sample ;;
+        tick)
+            quiet=$((quiet + 1))
+            [ "$quiet" -le "$QUIET" ] || finish
+            sample
+            ;;
+        *) news="$news	$line" ;;
+        esac
+    done
+}
 finish

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import asyncssh
 import msgspec
 
 from console.errors import NodeUnreachable
+from console.nodes.cause import CONNECT_TIMEOUT_S, cause
+from console.nodes.stream import Stream
 from console.nodes.tunnel import Tunnels
 from console.plan import inventory
 
-CONNECT_TIMEOUT_S = 5.0
 LOGIN_TIMEOUT_S = 5.0
 KEEPALIVE_S = 2.0
 KEEPALIVE_COUNT = 3
@@ -109,7 +109,9 @@ class SshNode:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connected()
                 async with self._sessions:
-                    process = await self._open(connection, command, sudo)
+                    process = await connection.create_process(
+                        self._line(command, sudo), encoding="utf-8", errors="replace"
+                    )
                     try:
                         with contextlib.suppress(BrokenPipeError):  # it may end without reading
                             process.stdin.write(input)
@@ -124,10 +126,10 @@ class SshNode:
         except TimeoutError:
             raise NodeUnreachable(f"{self.where}: no answer within {timeout_s:g} s to `{_brief(command)}`") from None
         except (asyncssh.Error, OSError) as error:
-            raise NodeUnreachable(f"{self.where}: {_cause(error)}") from error
+            raise NodeUnreachable(f"{self.where}: {cause(error)}") from error
         if process.exit_status is None and connection.is_closed():
             raise NodeUnreachable(f"{self.where}: {self.why or 'connection lost'} during `{_brief(command)}`")
-        self._seen()
+        self.seen()
         return Completed(None if process.exit_signal else process.exit_status, stdout, stderr)
 
     async def stream(self, command: str, *, sudo: bool = False, timeout_s: float = 10.0) -> Stream:
@@ -141,11 +143,15 @@ class SshNode:
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connected()
-                return Stream(self, connection, await self._open(connection, command, sudo))
+                stream = Stream(self, connection)
+                await connection.create_session(
+                    lambda: stream, self._line(command, sudo), encoding="utf-8", errors="replace"
+                )
+                return stream
         except TimeoutError:
             raise NodeUnreachable(f"{self.where}: `{_brief(command)}` was not started within {timeout_s:g} s") from None
         except (asyncssh.Error, OSError) as error:
-            raise NodeUnreachable(f"{self.where}: {_cause(error)}") from error
+            raise NodeUnreachable(f"{self.where}: {cause(error)}") from error
 
     async def forward(self, host: str, port: int) -> int:
         """The port on this machine's loopback that leads to `host`:`port` as seen from the node.
@@ -159,13 +165,10 @@ class SshNode:
         try:
             return await self._tunnels.open(connection, host, port)
         except (asyncssh.Error, OSError) as error:
-            raise NodeUnreachable(f"{self.where}: no tunnel to {host}:{port}: {_cause(error)}") from error
+            raise NodeUnreachable(f"{self.where}: no tunnel to {host}:{port}: {cause(error)}") from error
 
-    async def _open(
-        self, connection: asyncssh.SSHClientConnection, command: str, sudo: bool
-    ) -> asyncssh.SSHClientProcess[str]:
-        line = f"sudo -n {command}" if sudo and self.spec.sudo else command
-        return await connection.create_process(line, encoding="utf-8", errors="replace")
+    def _line(self, command: str, sudo: bool) -> str:
+        return f"sudo -n {command}" if sudo and self.spec.sudo else command
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
         if self._connection:
@@ -181,10 +184,10 @@ class SshNode:
             await asyncio.sleep(max(0.0, self._retry_at - time.monotonic()))
             connection = await self._log_in()
             self._connection, self.why, self._backoff_s = connection, "", 0.0
-            self._seen()
+            self.seen()
             await self._tunnels.reopen(connection)
         except (asyncssh.Error, OSError, ValueError) as error:
-            self.why = _cause(error)
+            self.why = cause(error)
             self._backoff_s = min(max(self._backoff_s * 2, BACKOFF_S[0]), BACKOFF_S[1])
             self._retry_at = time.monotonic() + self._backoff_s
             raise NodeUnreachable(f"{self.where}: {self.why}") from error
@@ -237,7 +240,8 @@ class SshNode:
             return await asyncssh.connect(host, tunnel=tunnel, options=options)
         return await asyncssh.connect(host, options=options)
 
-    def _seen(self) -> None:
+    def seen(self) -> None:
+        """Note that the node answered just now."""
         self.seen_at_s = time.time()
 
     def _drop(self, connection: asyncssh.SSHClientConnection | None, why: str) -> None:
@@ -246,56 +250,6 @@ class SshNode:
             if self._jump:
                 self._jump.close()
                 self._jump = None
-
-
-class Stream:
-    """A running command on a node: read its lines, write to it, close it."""
-
-    def __init__(
-        self, node: SshNode, connection: asyncssh.SSHClientConnection, process: asyncssh.SSHClientProcess[str]
-    ) -> None:
-        self._node = node
-        self._connection = connection
-        self._process = process
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Its output line by line, without the newlines, until it ends.
-
-        Raises:
-            NodeUnreachable: the link broke.
-        """
-        try:
-            while line := await self._process.stdout.readline():
-                self._node._seen()
-                yield line.rstrip("\n")
-        except (asyncssh.Error, OSError) as error:
-            raise NodeUnreachable(f"{self._node.where}: {_cause(error)}") from error
-        if self._connection.is_closed():
-            raise NodeUnreachable(f"{self._node.where}: {self._node.why or 'connection lost'}")
-
-    async def write(self, text: str) -> None:
-        """Send text to its standard input.
-
-        Raises:
-            NodeUnreachable: the link broke, or the command does not read any more.
-        """
-        try:
-            self._process.stdin.write(text)
-            await self._process.stdin.drain()
-        except (asyncssh.Error, OSError) as error:
-            raise NodeUnreachable(f"{self._node.where}: {_cause(error)}") from error
-
-    async def wait(self) -> int | None:
-        """Wait for its end: the exit status, or None if it ended without one."""
-        await self._process.wait_closed()
-        return None if self._process.exit_signal else self._process.exit_status
-
-    async def close(self) -> None:
-        """Close the channel, so that the command sees the end of its input."""
-        self._process.close()
-        with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
-            async with asyncio.timeout(1):
-                await self._process.wait_closed()
 
 
 class _Client(asyncssh.SSHClient):
@@ -310,42 +264,7 @@ class _Client(asyncssh.SSHClient):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection and self._connection is self._node._connection:
-            self._node._drop(self._connection, _cause(exc) if exc else "the node ended the connection")
-
-
-def _cause(error: BaseException) -> str:
-    """The error in a few words for the operator.
-
-    >>> _cause(ConnectionRefusedError(111, "Connect call failed"))
-    'connection refused'
-    >>> _cause(TimeoutError())
-    'no answer within 5 s'
-    """
-    match error:
-        case asyncssh.HostKeyNotVerifiable():
-            return "host key not trusted: it is not the one in known_hosts, so this may be another machine"
-        case asyncssh.PermissionDenied():
-            return "permission denied: the node accepts none of the keys offered"
-        case asyncssh.KeyExchangeFailed():
-            return "no common algorithm for the key exchange"
-        case asyncssh.ChannelOpenError():
-            return f"the node refused another channel: {error.reason}"
-        case TimeoutError():
-            return f"no answer within {CONNECT_TIMEOUT_S:g} s"
-        case ConnectionRefusedError():
-            return "connection refused"
-        case BrokenPipeError():
-            return "the command does not read any more"
-        case asyncssh.ConnectionLost() | ConnectionError():
-            return f"connection lost: {_words(error)}"
-        case asyncssh.Error():
-            return error.reason or type(error).__name__
-    return _words(error)
-
-
-def _words(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
+            self._node._drop(self._connection, cause(exc) if exc else "the node ended the connection")
 
 
 def _brief(command: str) -> str:

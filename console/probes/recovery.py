@@ -10,7 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from console.errors import NodeUnreachable
 from console.nodes.scripts import assignments, whole
-from console.nodes.ssh import SshNode, Stream
+from console.nodes.ssh import SshNode
+from console.nodes.stream import Stream
 from console.probes.http import HttpFailed, get_status
 from console.probes.timeline import Answer, Bracket, Measured, Timeline
 

@@ -218,7 +218,7 @@ async def sampled(site: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 async def first_samples(node: SshNode, count: int) -> list[NodeSample]:
     seen: list[NodeSample] = []
-    async with contextlib.aclosing(samples(node, every_s=0.2)) as stream:
+    async with contextlib.aclosing(samples(node, every_s=0.2, lease_s=3)) as stream:
         async for sample in stream:
             seen.append(sample)
             if len(seen) == count:
@@ -248,7 +248,7 @@ async def test_samples_pause_while_the_node_is_away_and_go_on_after(site: Endpoi
     seen: list[NodeSample] = []
 
     async def collect() -> None:
-        async for sample in samples(sampled, every_s=0.1):
+        async for sample in samples(sampled, every_s=0.1, lease_s=3):
             seen.append(sample)  # noqa: PERF401 - one by one, as they come
 
     collecting = asyncio.create_task(collect())
@@ -288,6 +288,40 @@ async def test_the_program_on_the_node_ends_when_it_hears_nothing(
     collecting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await collecting
+
+
+async def test_a_service_that_changes_is_seen_within_about_a_second(sampled: SshNode, tmp_path: Path) -> None:
+    shim = tmp_path / "bin" / "systemctl"
+    async with contextlib.aclosing(samples(sampled, every_s=60)) as stream:
+        while not (sample := await anext(stream)).services:
+            pass
+        assert sample.services["gateway"].restarts == 2
+        shim.write_text(SYSTEMCTL.replace("NRestarts=2", "NRestarts=3"))
+        sample = await asyncio.wait_for(anext(stream), 5)
+        assert sample.services["gateway"].restarts == 3
+
+
+async def test_a_mount_that_hangs_holds_nothing_else_up(
+    sampled: SshNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin" / "df").write_text('#!/bin/sh\n[ "$2" = / ] || sleep 60\nexec /bin/df "$@"\n')
+    (tmp_path / "bin" / "df").chmod(0o755)
+    *_, last = await first_samples(sampled, 6)
+    assert list(last.disks) == ["/"]
+    assert set(last.services) == {"gateway", "database"}
+
+
+async def test_a_program_that_falls_silent_is_started_again(sampled: SshNode, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "sleep").write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/go ] && exec /bin/sleep $1\nexec /bin/sleep 60\n"
+    )
+    (tmp_path / "bin" / "sleep").chmod(0o755)
+    async with contextlib.aclosing(samples(sampled, every_s=0.2, lease_s=1)) as stream:
+        await anext(stream)
+        await anext(stream)
+        (tmp_path / "go").touch()
+        for _ in range(5):
+            await asyncio.wait_for(anext(stream), 10)
 
 
 async def test_nothing_runs_on_the_node_once_sampling_ends(sampled: SshNode, tmp_path: Path) -> None:

@@ -77,31 +77,42 @@ def test_memory_is_total_less_available() -> None:
     assert (seen.memory_used_bytes, seen.memory_total_bytes, seen.load_1m) == (1500 * 1024, 2000 * 1024, 0.25)
 
 
+def test_cpu_is_not_told_anew_over_a_moment_too_short_for_it() -> None:
+    reading = Reading("redfin", [])
+    assert sample(reading, NOW.format(cpu="0 0 0 0"), 1.0).cpu_pct is None
+    assert sample(reading, NOW.format(cpu="1 0 0 0"), 1.1).cpu_pct is None
+    assert sample(reading, NOW.format(cpu="50 0 0 50"), 2.0).cpu_pct == 50.0
+    assert sample(reading, NOW.format(cpu="51 0 0 50"), 2.1).cpu_pct == 50.0
+    assert sample(reading, NOW.format(cpu="75 0 0 125"), 3.0).cpu_pct == 25.0
+
+
 def test_services_are_told_apart_by_their_place_in_the_question() -> None:
-    reading = Reading("redfin", ["a", "b"])
-    sample(reading, NOW.format(cpu="-"), 0.5)
-    reading.take("service\t1\t|ActiveState=failed|SubState=dead|StateChangeTimestampMonotonic=90500000", 1.0)
-    (name, service), *others = sample(reading, NOW.format(cpu="-"), 1.5).services.items()
+    line = NOW.format(cpu="-") + "\tservice 1 |ActiveState=failed|SubState=dead|MainPID=0"
+    (name, service), *others = sample(Reading("redfin", ["a", "b"]), line, 1.0).services.items()
     assert others == []
-    assert (name, service.active, service.sub, service.since_s) == ("b", "failed", "dead", 10.0)
+    assert (name, service.active, service.sub) == ("b", "failed", "dead")
     assert (service.restarts, service.pid) == (None, None)
 
 
-def test_what_was_not_seen_for_long_is_not_known_any_more() -> None:
-    reading = Reading("redfin", ["a"])
-    reading.take("service\t0\t|ActiveState=active|SubState=running", 1.0)
-    reading.take("disk\t/\t10\t20", 1.0)
-    fresh = sample(reading, NOW.format(cpu="-"), 5.0)
+def test_what_is_no_news_stays_as_it_was_and_after_long_it_is_not_known_any_more() -> None:
+    reading = Reading("redfin", ["a"], ["/"])
+    news = "\tservice 0 |ActiveState=active|SubState=running\tdisk 0 10 20"
+    sample(reading, NOW.format(cpu="-") + news, 1.0)
+    fresh = sample(reading, NOW.format(cpu="-"), 9.0)
     assert (set(fresh.services), fresh.disks) == ({"a"}, {"/": (10 * 1024, 20 * 1024)})
     stale = sample(reading, NOW.format(cpu="-"), 20.0)
     assert (stale.services, stale.disks) == ({}, {})
 
 
-@pytest.mark.parametrize(
-    "line", ["", "now", "now\t1\t2", "disk\t/\tx\ty", "service\t9\t|A=b", "sudo: remark", "disk\t/"]
-)
-def test_a_line_that_is_not_ours_changes_nothing(line: str) -> None:
+@pytest.mark.parametrize("line", ["", "now", "now\t1\t2", "sudo: remark"])
+def test_a_line_that_is_not_ours_is_no_sample(line: str) -> None:
     assert Reading("redfin", ["a"]).take(line, 1.0) is None
+
+
+@pytest.mark.parametrize("news", ["", "disk", "disk 0 x y", "disk 9 1 2", "disk 0 1", "service 9 |A=b", "remark"])
+def test_news_that_cannot_be_read_spoils_no_sample(news: str) -> None:
+    seen = sample(Reading("redfin", ["a"], ["/"]), NOW.format(cpu="-") + f"\t{news}", 1.0)
+    assert (seen.load_1m, seen.services, seen.disks) == (0.25, {}, {})
 
 
 def test_a_run_without_a_living_guard_is_a_leftover_with_all_that_it_left() -> None:

@@ -1,0 +1,42 @@
+"""Why SSH failed, in a few words for the operator."""
+
+from __future__ import annotations
+
+import asyncssh
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+def cause(error: BaseException) -> str:
+    """The error in a few words for the operator.
+
+    >>> cause(ConnectionRefusedError(111, "Connect call failed"))
+    'connection refused'
+    >>> cause(TimeoutError())
+    'no answer within 5 s'
+    """
+    match error:
+        case asyncssh.HostKeyNotVerifiable():
+            return "host key not trusted: it is not the one in known_hosts, so this may be another machine"
+        case asyncssh.PermissionDenied():
+            return "permission denied: the node accepts none of the keys offered"
+        case asyncssh.KeyExchangeFailed():
+            return "no common algorithm for the key exchange"
+        case asyncssh.ChannelOpenError():
+            return f"the node refused another channel: {error.reason}"
+        case TimeoutError():
+            return f"no answer within {CONNECT_TIMEOUT_S:g} s"
+        case ConnectionRefusedError():
+            return "connection refused"
+        case BrokenPipeError():
+            return "the command does not read any more"
+        case asyncssh.ConnectionLost() | ConnectionError():
+            return f"connection lost: {_words(error)}"
+        case asyncssh.Error():
+            return error.reason or type(error).__name__
+    return _words(error)
+
+
+def _words(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
