@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +14,8 @@ STALE_S: Final = 3.0
 """From this age in seconds a number shows its age."""
 GONE_S: Final = 10.0
 """From this age in seconds a number is no longer known."""
+
+_SHELL_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 
 GOOD, BAD, WARN, QUIET, LOUD = "$text-success", "$text-error", "$text-warning", "$text-muted", "bold"
 
@@ -162,6 +165,29 @@ def clip(words: str, width: int) -> str:
 def fit(content: Content, width: int) -> Content:
     """Exactly `width` cells: cut, or filled up with spaces."""
     return content.truncate(width, ellipsis=True, pad=True)
+
+
+def pasteable(command: str, width: int, *, taken: int = 0) -> str:
+    """The command on lines of at most `width` cells, `taken` cells less on the first, that a shell takes as they are.
+
+    Lines end between the shell's words, with a backslash; a word that is longer than a line stays whole.
+
+    >>> print(pasteable("ssh -p 22 node 'sh /run/x/guard stop'", 14))
+    ssh -p 22 \\
+    node \\
+    'sh /run/x/guard stop'
+    """
+    parts = _SHELL_WORD.findall(command)
+    if " ".join(parts) != command:
+        return command
+    lines = [" " * taken]
+    for part in parts:
+        line = f"{lines[-1]} {part}" if lines[-1].strip() else lines[-1] + part
+        if lines[-1].strip() and len(line) > width - len(" \\"):
+            lines.append(part)
+        else:
+            lines[-1] = line
+    return " \\\n".join(lines)[taken:]
 
 
 def hanging(head: Content, body: Content, width: int) -> Content:

@@ -44,8 +44,8 @@ class ApprovalScreen(Page):
 
     def on_mount(self) -> None:
         """Titles."""
-        self.query_one("#line").border_title = "an approver runs"
-        self.query_one("#line").border_subtitle = "y copies"
+        self.query_one("#line").border_title = " an approver runs "
+        self.query_one("#line").border_subtitle = " y copies "
         self.query_one("#signed").border_title = "signatures"
 
     @property
@@ -72,7 +72,8 @@ class ApprovalScreen(Page):
                 ("   any change of the plan voids every signature", words.QUIET),
             )
         )  # fmt: skip
-        self.query_one("#line", Static).update(Content(handle.approve_line()))
+        line = self.query_one("#line", Static)
+        line.update(Content(words.pasteable(handle.approve_line(), line.content_size.width)))
         self.query_one("#signed", Static).update(Content("\n").join(self._signatures(now_s)))
         foot = Content.assemble(("c", "bold"), " goes on to the launch.") if self.sufficient else words.text(
             "This screen follows by itself: there is nothing to press while you wait.", words.QUIET

@@ -50,10 +50,10 @@ class ConfirmScreen(Page):
         for id_, title in (
             ("target", "what happens"),
             ("abort", "what abort does (ctrl+x, on every screen)"),
-            ("hand", "by hand, if this console dies"),
+            ("hand", " by hand, if this console dies "),
         ):
             self.query_one(f"#{id_}").border_title = title
-        self.query_one("#hand").border_subtitle = "f4 copies"
+        self.query_one("#hand").border_subtitle = " f4 copies "
         self.query_one(TypedName).focus()
 
     def paint(self, now_s: float) -> None:
@@ -74,11 +74,12 @@ class ConfirmScreen(Page):
         lines.append(words.text(f"armed first: {armed}; lease {plan.lease_s:g} s", words.QUIET))
         self.query_one("#target", Static).update(Content("\n").join(lines))
         self.query_one("#abort", Static).update(Content("\n").join(self.handle.abort_preview()))
+        hand = self.query_one("#hand", Static)
         by_hand = [
-            Content.assemble((f"{node}  ", "bold $text-primary"), line)
+            Content.assemble((node, "bold $text-primary"), "\n", words.pasteable(line, hand.content_size.width))
             for node, line in self.handle.hand_reverts().items()
         ]
-        self.query_one("#hand", Static).update(Content("\n").join(by_hand))
+        hand.update(Content("\n").join(by_hand))
         self._ask()
 
     def _ask(self) -> None:
@@ -124,7 +125,11 @@ class ConfirmScreen(Page):
         """Launch once, with the right name, and with nothing in the way."""
         typed, word = self.query_one(TypedName).value, self.handle.launch_word
         if typed != word:
-            self.app.notify(f"Type {word} first: this says {typed or 'nothing'}.", severity="warning", markup=False)
+            self.app.notify(
+                f"Type {word} first: the line {f'says {typed}' if typed else 'is empty'}.",
+                severity="warning",
+                markup=False,
+            )
             return
         if self.handle.can_launch():
             self.app.push_screen(BlockedDialog(self.handle))

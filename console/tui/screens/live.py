@@ -26,6 +26,9 @@ from console.tui.widgets.time_chart import TimeChart
 
 MOST_BY_HAND = 2
 """So many nodes' commands are shown; `y` copies all, and the run's folder keeps them."""
+LINES_BY_HAND = 3
+"""Lines for one node's command; half a command would be worse than none."""
+FILE = "revert-by-hand.txt in the run's folder"
 
 
 class LiveScreen(Page):
@@ -106,13 +109,23 @@ class LiveScreen(Page):
             return (
                 words.text(f"✓ {told}", words.GOOD)
                 if told
-                else words.text(f"○ queued: {state.delivery.why if state.delivery else ''}", words.WARN)
+                else words.text(
+                    f"○ queued; `gameday outbox flush` delivers it: {state.delivery.why if state.delivery else ''}",
+                    words.WARN,
+                )
             )
         held = [(name, node.hand_revert) for name, node in state.nodes.items() if node.held and node.hand_revert]
         targets = state.started.targets if state.started else ()
         held.sort(key=lambda item: item[0] not in targets)
-        lines = [Content.assemble((f"by hand on {name}: ", words.QUIET), command) for name, command in held]
-        return Content("\n").join(lines[:MOST_BY_HAND] if self.has_class("-tall") else lines[:1])
+        lines = [_by_hand(name, command, self.size.width - 4) for name, command in held]
+        tall = self.has_class("-tall")
+        shown = Content("\n").join(lines[:MOST_BY_HAND] if tall else lines[:1])
+        if len(shown.split("\n")) <= (MOST_BY_HAND if tall else 1) * LINES_BY_HAND:
+            return shown
+        names = " and ".join(name for name, _ in held)
+        return Content.assemble(
+            (f"by hand on {names}: ", words.QUIET), ("y", "bold"), f" copies the command, {FILE} has it"
+        )
 
     def _time_line(self) -> Content:
         replay = self.replay
@@ -206,3 +219,8 @@ class LiveScreen(Page):
                 self.replay.move_to(self.replay.first_s)
             self.playing = not self.playing
             self.repaint()
+
+
+def _by_hand(node: str, command: str, width: int) -> Content:
+    head = f"by hand on {node}: "
+    return Content.assemble((head, words.QUIET), words.pasteable(command, width, taken=len(head)))
