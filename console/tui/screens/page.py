@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer
 
 from console.tui import keys
@@ -26,6 +27,7 @@ class Page(Screen[None]):
     PLACE = ""
 
     _composed = False
+    _had_focus: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Bar, body, footer."""
@@ -59,7 +61,13 @@ class Page(Screen[None]):
         self.call_after_refresh(self.repaint)
 
     def _measure(self) -> None:
-        self.set_class(not fits(self.app.size), "-too-small")
+        room = fits(self.app.size)
+        if not room and self.focused:
+            self._had_focus = self.focused  # what is hidden loses the focus, and nothing gives it back
+        self.set_class(not room, "-too-small")
+        if room and self._had_focus:
+            self.call_after_refresh(self._had_focus.focus)
+            self._had_focus = None
         self.set_class(self.app.size.width >= 110, "-wide")
         self.set_class(self.app.size.height >= 34, "-tall")
 
