@@ -235,13 +235,16 @@ class GamedayApp(App[None]):
 
     def action_run(self) -> None:
         """To the led run."""
-        if self.led is None:
-            self.notify("This console leads no run.")
-            return
-        page = self._place_of(self.led)
-        if type(page) is not type(self.screen):
+        if self.led:
+            page = self._place_of(self.led)
             self.go_home()
             self.push_screen(page)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The way to the led run is offered on every screen that is not its own."""
+        if action == "run":
+            return self.led is not None and getattr(self.screen, "handle", None) is not self.led
+        return True
 
     def _place_of(self, led: RunHandle) -> Page:
         """The screen on which the led run is dealt with now."""
@@ -257,7 +260,8 @@ class GamedayApp(App[None]):
         if isinstance(self.screen, LeaveDialog):
             return
         led = self.led
-        if led and any(node.held for node in led.state.nodes.values()):
+        unsigned = led and self.unfinished and led.state.conclusion and not led.state.signed
+        if led and (unsigned or any(node.held for node in led.state.nodes.values())):
             self.push_screen(LeaveDialog(led), lambda yes: self.exit() if yes else None)
         else:
             self.exit()

@@ -34,8 +34,15 @@ ANYWHERE: Final = [
     _key("help", "f1", "explain", "Help", "Explain the pane that has the focus, and its keys", priority=True),
     _key("palette", "ctrl+p", "command_palette", "Palette", "Find any command by its name", show=False),
     _key("shade", "f2", "shade", "Light/dark", "Switch between light and dark", show=False),
-    _key("run", "f3", "run", "Run", "Go to the run that this console leads", show=False),
-    _key("quit", "ctrl+q", "leave", "Quit", "Leave the console; asks first while a node is armed", priority=True),
+    _key("run", "f3", "run", "Run", "Go to the run that this console leads"),
+    _key(
+        "quit",
+        "ctrl+q",
+        "leave",
+        "Quit",
+        "Leave the console; asks first while a node is armed or a write-up unsigned",
+        priority=True,
+    ),
 ]
 
 BACK: Final = _key("back", "escape", "back", "Back", "Go back one screen; a run goes on")
@@ -90,7 +97,7 @@ LIVE: Final = [
     _key("note", "n", "note", "Note", "Add a note, stamped with this moment"),
     _key("metric", "m", "metric", "Next metric", "Show the next series in the chart that has the focus", show=False),
     _key("writeup", "w", "writeup", "Write-up", "Post-test checklist and write-up"),
-    _key("copy-hand-revert", "y", "copy", "Copy revert", "Copy the commands that revert by hand", show=False),
+    _key("copy-hand-revert", "y", "copy", "Copy revert", "Copy the commands that revert by hand"),
 ]
 REPLAY: Final = [
     _key("earlier", "left", "scrub(-1)", "Earlier", "One second back", priority=True),

@@ -232,6 +232,16 @@ async def test_leaving_while_a_node_is_armed_asks_first(session: FakeSession) ->
         assert "armed by run k3n9m2pq" in screen_text(app)
 
 
+async def test_leaving_with_an_unsigned_write_up_asks_first(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.concluded(app, session, pilot)
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert app.is_running
+        assert "The write-up of run k3n9m2pq is not signed." in screen_text(app)
+
+
 @pytest.mark.parametrize("scene", list(SCENES))
 async def test_each_key_pressed_twice_is_harmless(session: FakeSession, scene: str) -> None:
     app = GamedayApp(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from textual.binding import Binding
@@ -20,6 +21,7 @@ from console.tui.screens.help import HelpDialog
 from console.tui.screens.home import HomeScreen
 from console.tui.screens.live import LiveScreen
 from console.tui.widgets.big_line import BigLine
+from console.tui.widgets.rows import Rows
 from console.tui.widgets.time_chart import TimeChart
 from tests.ui import pages, recordings
 from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for
@@ -73,6 +75,16 @@ async def test_the_filter_narrows_the_list_and_esc_shows_all(session: FakeSessio
         await pilot.press("escape")
         await pilot.pause()
         assert "llm-gateway-kill" in screen_text(app)
+
+
+async def test_esc_ends_the_filter_from_the_list_too(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.home(app, session, pilot)
+        await pilot.press("slash", *"high", "enter", "escape")
+        await pilot.pause()
+        assert "llm-gateway-kill" in screen_text(app)
+        assert not app.screen.query_one("#filter").display
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
@@ -298,9 +310,44 @@ async def test_f3_goes_to_where_the_run_waits(session: FakeSession) -> None:
         await pages.checklist(app, session, pilot)
         await pilot.press("escape")
         assert isinstance(app.screen, HomeScreen) or not isinstance(app.screen, ChecklistScreen)
+        assert "f3 Run" in screen_text(app)
         await pilot.press("f3")
         await pilot.pause()
         assert isinstance(app.screen, ChecklistScreen)
+        assert "f3 Run" not in screen_text(app)
+
+
+async def test_a_resize_leaves_the_focus_where_it_was(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.home(app, session, pilot)
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert isinstance(app.screen.focused, Rows)
+
+
+async def test_the_checklist_names_what_really_comes_next(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        events = recordings.flood_waiting_for_approval()
+        run = pages.lead(app, session, FakeRun(events, plan_for(flood_scenario())))
+        await pages.push(app, pilot, ChecklistScreen(run))
+        assert "c goes on to the approval." in screen_text(app)
+
+
+async def test_the_commands_that_are_shown_can_be_pasted_line_by_line(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.approval(app, session, pilot)
+        rows = [line.strip() for line in screen_text(app).splitlines()]
+        first = next(number for number, line in enumerate(rows) if "gameday approve" in line)
+        shown = rows[first]
+        while shown.endswith("\\"):
+            first += 1
+            shown = shown.removesuffix("\\") + rows[first]
+        assert shlex.split(shown) == shlex.split(session.run.approve_line())
 
 
 @pytest.mark.parametrize("scene", list(SCENES))

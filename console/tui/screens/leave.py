@@ -1,4 +1,4 @@
-"""Leaving while a node is armed: says what becomes of the fault."""
+"""Leaving with something unfinished: says what becomes of the fault, or of the write-up."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from console.tui.screens.dialog import QuestionDialog
 
 
 class LeaveDialog(QuestionDialog):
-    """Asked only while a guard of this run may stand."""
+    """Asked only while a guard of this run may stand, or its write-up is not signed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys.LEAVE]
     HELP = "`y` leaves; esc stays."
 
     def __init__(self, handle: RunHandle) -> None:
         held = [name for name, node in handle.state.nodes.items() if node.held]
-        what = f"{' and '.join(held)} {'is' if len(held) == 1 else 'are'} armed by run {handle.plan.run}."
-        itself = f"a node that hears nothing does it itself after {handle.plan.lease_s:g} s"
-        then = f"Leaving ends the run as aborted. The fault is taken back; {itself}."
+        if held:
+            what = f"{' and '.join(held)} {'is' if len(held) == 1 else 'are'} armed by run {handle.plan.run}."
+            itself = f"a node that hears nothing does it itself after {handle.plan.lease_s:g} s"
+            then = f"Leaving ends the run as aborted. The fault is taken back; {itself}."
+        else:
+            what = f"The write-up of run {handle.plan.run} is not signed."
+            then = "It can only be signed here: after leaving, nothing of this run reaches thermal memory."
         ask = Content.assemble("Press ", ("y", "bold"), " to leave, ", ("esc", "bold"), " to stay.")
         super().__init__("leave the console", Content("\n\n").join([words.text(what, "bold"), Content(then), ask]))
