@@ -45,7 +45,7 @@ def lab() -> None:
     help="Seconds for which a node waits for a silent console before it takes a fault back.",
 )
 def up(kind: str, directory: Path | None, lease_s: float) -> None:
-    """Bring the lab up; the last line printed is the path of its inventory."""
+    """Bring the lab up; the last line is its inventory."""
     _built(kind)
     from console.errors import BadInput, GamedayError
     from console.lab import embedded

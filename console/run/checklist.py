@@ -166,7 +166,7 @@ class PreTest:
                 parts.append(f"{name}: {_numbers(sample)}")
         self.rows = await thermal_rows(self.fleet)
         if self.rows is not None:
-            parts.append(f"thermal memory holds {self.rows} rows")
+            parts.append(f"thermal memory holds {self.rows} row{'s' * (self.rows != '1')}")
         return Finding(Status.PASS, "; ".join(parts))
 
     def _all_unseen(self, names: list[str]) -> list[str]:
@@ -253,7 +253,7 @@ async def post_data(fleet: Fleet, before: str | None) -> Finding:
     if before is None or after is None:
         return Finding(Status.UNKNOWN, "the rows were not counted before the fault")
     status = Status.PASS if int(after) >= int(before) else Status.FAIL
-    return Finding(status, f"thermal memory held {before} rows before and holds {after} now")
+    return Finding(status, f"thermal memory held {before} row{'s' * (before != '1')} before and holds {after} now")
 
 
 def logged(state: RunState) -> Finding:

@@ -62,7 +62,8 @@ class ChecklistScreen(Page):
                 for item in items
             ]
         )
-        foot = Content.assemble(("c", "bold"), " goes on to the launch.") if ready else words.text(
+        then = "approval" if self._needs_approval else "launch"
+        foot = Content.assemble(("c", "bold"), f" goes on to the {then}.") if ready else words.text(
             "Tick what you know, with a note; c shows all that stands in the way.", words.QUIET
         )  # fmt: skip
         self.query_one("#foot", Static).update(foot)
@@ -144,11 +145,14 @@ class ChecklistScreen(Page):
             PromptDialog(f"override: {item.brief.title}", "Why go on without it? The reason is stored."), take
         )
 
+    @property
+    def _needs_approval(self) -> bool:
+        settled = self.handle.state.approval
+        return self.handle.plan.policy.quorum > 0 and not (settled and settled.sufficient)
+
     def action_go_on(self) -> None:
         """To approval or launch; or all the reasons why not."""
-        approval = self.handle.plan.policy.quorum > 0 and not (
-            self.handle.state.approval and self.handle.state.approval.sufficient
-        )
+        approval = self._needs_approval
         now_s = self.console_app.session.clock()
         if self.handle.state.blockers(now_s) or (not approval and self.handle.can_launch()):
             self.app.push_screen(BlockedDialog(self.handle))

@@ -41,6 +41,7 @@ class PromptDialog(Dialog[str]):
         """Sentence and line."""
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = self.heading
+            box.border_subtitle = "enter takes it, esc cancels"
             yield Static(Content(self.sentence))
             yield Input(self.value, placeholder=self.placeholder, id="line")
         yield Footer(show_command_palette=False, compact=True)

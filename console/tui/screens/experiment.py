@@ -27,8 +27,8 @@ class ExperimentScreen(Page):
     CSS_PATH = "experiment.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.EXPERIMENT]
     HELP = (
-        "# Experiment\nRead what it does and the exact commands for each node. `l` begins a run at its "
-        "checklist; nothing is injected before you launch."
+        "# Experiment\nRead what it does and the exact commands for each node; left and right change the tab. "
+        "`l` begins a run at its checklist; nothing is injected before you launch."
     )
 
     def __init__(self, experiment: ExperimentView) -> None:
@@ -128,19 +128,20 @@ class ExperimentScreen(Page):
             for name in action.fault.__struct_fields__
         ]
         sentence = "KEY=VALUE, several with spaces between. Now: " + (" ".join(dict.fromkeys(known)) or "no parameters")
+        example = known[-1] if known else "observe_s=30"
 
         def take(text: str | None) -> None:
             if text is None:
                 return
             pairs = [word.partition("=") for word in text.split()]
             if not all(middle for _, middle, _ in pairs):
-                self.app.notify("Write KEY=VALUE, like signal=KILL.", severity="warning")
+                self.app.notify(f"Write KEY=VALUE, like {example}.", severity="warning", markup=False)
                 return
             self._resolve({key: value for key, _, value in pairs})
             self.repaint()
 
         value = " ".join(f"{key}={value}" for key, value in self.overrides.items())
-        self.app.push_screen(PromptDialog("parameters", sentence, placeholder="signal=KILL", value=value), take)
+        self.app.push_screen(PromptDialog("parameters", sentence, placeholder=example, value=value), take)
 
 
 def _section(title: str, *lines: Content | str) -> Content:

@@ -116,7 +116,13 @@ class HomeScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is behind home; enter is for the list."""
-        return action != "back" and (action != "open" or isinstance(self.focused, Rows))
+        if action == "back":
+            return self._composed and self.query_one("#filter").display
+        return action != "open" or isinstance(self.focused, Rows)
+
+    def action_back(self) -> None:
+        """End the filter, also from the list."""
+        self.query_one(FilterInput).action_end_filter()
 
     def action_open(self) -> None:
         """Show the chosen experiment."""

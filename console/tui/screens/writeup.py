@@ -44,6 +44,7 @@ class WriteUpScreen(Page):
         self.draft = handle.writeup_draft()
         self.verdict: Verdict = self.draft.verdict
         self._signing = False
+        self._began = False
 
     def body(self) -> ComposeResult:
         """Two columns where there is room, else one below the other."""
@@ -82,6 +83,10 @@ class WriteUpScreen(Page):
         rows, evidence = self.query_one(Rows), self.query_one("#evidence", Static)
         width = rows.scrollable_content_region.width - 2
         rows.show([(item.brief.id, item_row(item, now_s, width)) for item in state.post.values()])
+        if not self._began:
+            self._began = True
+            waiting = (n for n, item in enumerate(state.post.values()) if _waits_for_a_person(item))
+            rows.highlighted = next(waiting, rows.highlighted)
         bullet = words.text("· ", words.QUIET)
         lines = [words.hanging(bullet, Content(line), evidence.content_size.width) for line in self.draft.evidence]
         evidence.update(Content("\n").join(lines))
@@ -97,7 +102,10 @@ class WriteUpScreen(Page):
         if state.delivery:
             told = (f"✓ delivered to thermal memory: {state.delivery.hash}", f"bold {words.GOOD}")
             if not state.delivery.delivered:
-                told = (f"○ queued, nothing is lost: {state.delivery.why}", f"bold {words.WARN}")
+                told = (
+                    f"○ queued, nothing is lost; `gameday outbox flush` delivers it: {state.delivery.why}",
+                    f"bold {words.WARN}",
+                )
             return words.text(*told)
         if state.signed:
             return words.text("◐ signed, being stored", "bold")
