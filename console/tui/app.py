@@ -266,6 +266,10 @@ class GamedayApp(App[None]):
         else:
             self.exit()
 
+    def action_help_quit(self) -> None:
+        """Ctrl+c, by habit: it ends nothing here, so it is told what does."""
+        self.notify("ctrl+q leaves the console; ctrl+x takes the fault back.")
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette offers what the keys of this screen do."""
         for node, binding, enabled, _ in screen.active_bindings.values():

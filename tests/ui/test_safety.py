@@ -232,6 +232,15 @@ async def test_leaving_while_a_node_is_armed_asks_first(session: FakeSession) ->
         assert "armed by run k3n9m2pq" in screen_text(app)
 
 
+async def test_ctrl_c_ends_nothing_and_says_what_does(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pages.live(app, session, pilot)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "ctrl+q leaves the console" in screen_text(app))
+        assert app.is_running
+
+
 async def test_leaving_with_an_unsigned_write_up_asks_first(session: FakeSession) -> None:
     app = GamedayApp(session)
     async with app.run_test(size=SIZE) as pilot:
