@@ -41,7 +41,7 @@ def told(event: ev.AnyEvent) -> str:
         case ev.Reverted():
             return f"{event.node} reverted: {event.status.value}: {event.evidence}"
         case ev.CleanJudged():
-            return f"{event.node} clean: {event.status.value}: {event.evidence}"
+            return f"{event.node} clean: {event.status.value}" + (f": {event.evidence}" if event.evidence else "")
         case ev.Released():
             return f"{event.node} released"
         case ev.RestoredByConsole():
