@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -21,11 +22,15 @@ from console.plan.scenario import Scenario, load_scenario
 from console.record import journal, runs
 from console.record import log as log_file
 from console.record.home import state_home
-from console.record.outbox import Outbox
+from console.record.outbox import Outbox, OutboxError
+from console.record.thermal import flush
 from console.run.checklist import operator_name
 from console.run.runner import Runner
 from console.state import RunState
 from console.terms import Outcome, Reason, Risk
+
+DELIVER_EVERY_S = 15.0
+"""How often an open console tries to deliver what waits in the outbox, in seconds."""
 
 
 class PastRun(msgspec.Struct, frozen=True):
@@ -83,14 +88,28 @@ class Session:
         self.handle: RunHandle | None = None
         self.log: Sequence[str] = ()
         """What the session has to say, a sentence a line."""
+        self._deliveries: asyncio.Task[None] | None = None
         self.complaints: list[str] = []
         """What went wrong beside a run and changed nothing of it."""
         self._scenarios: dict[Path, tuple[float, Scenario | str]] = {}
         self._last: dict[str, str] | None = None
 
     async def open(self) -> None:
-        """Begin to watch the fleet."""
+        """Begin to watch the fleet, and to deliver what waits in the outbox."""
         await self.fleet.start()
+        self._deliveries = asyncio.create_task(self._deliver_what_waits())
+
+    async def _deliver_what_waits(self) -> None:
+        """Try again and again, for as long as this console lives; the outbox itself tells what is left."""
+        thermal = self.inventory.thermal_memory
+        while thermal:
+            await asyncio.sleep(DELIVER_EVERY_S)
+            try:
+                connect = self.fleet.database(thermal.database).connect_new
+                box = Outbox(runs.outbox_home())
+                await flush(box, connect, thermal.table, inventory=self.inventory.name)
+            except OutboxError as error:
+                self.complaints.append(str(error))
 
     @property
     def busy(self) -> bool:
@@ -102,6 +121,9 @@ class Session:
         """End the open run in safety (abort, revert, prove), then hang up."""
         if self.handle and not self.handle.state.ended and not self.handle.problem:
             await self.settle(self.handle)
+        if self._deliveries:
+            self._deliveries.cancel()
+            await asyncio.gather(self._deliveries, return_exceptions=True)
         await self.fleet.close()
 
     async def settle(self, handle: RunHandle) -> None:
@@ -253,8 +275,9 @@ class Session:
 
     @property
     def outbox_count(self) -> int:
-        """How many write-ups wait for the database."""
-        return len(Outbox(runs.outbox_home()).pending())
+        """How many write-ups wait for this inventory's database."""
+        waiting = Outbox(runs.outbox_home()).pending()
+        return sum(writeup.is_for(self.inventory.name) for writeup in waiting)
 
 
 def operator_for(risk: Risk, inventory: Inventory) -> str:

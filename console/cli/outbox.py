@@ -52,12 +52,18 @@ def flush(inventory: Path | None) -> int:
 
     box = _box()
     waiting = box.pending()
-    delivered = 0
+    delivered, others = 0, 0
     if waiting:
-        delivered = asyncio.run(_flush(box, load_inventory(find_inventory(inventory))))
+        known = load_inventory(find_inventory(inventory))
+        delivered = asyncio.run(_flush(box, known))
+        foreign = [writeup for writeup in waiting if not writeup.is_for(known.name)]
+        others = len(foreign)
+        for writeup in foreign:
+            click.echo(f"○ left {writeup.hash}: it is for the inventory '{writeup.inventory}'")
     _complain(box)
-    click.echo(f"{delivered} delivered, {len(waiting) - delivered} still waiting")
-    return STILL_WAITING if delivered < len(waiting) or box.broken() else 0
+    left = len(waiting) - delivered - others
+    click.echo(f"{delivered} delivered, {left} still waiting")
+    return STILL_WAITING if left or box.broken() else 0
 
 
 async def _flush(box: Outbox, inventory: Inventory) -> int:
@@ -77,7 +83,7 @@ async def _flush(box: Outbox, inventory: Inventory) -> int:
     node = SshNode(spec.node, inventory.nodes[spec.node])
     link = DatabaseLink(thermal.database, spec, node)
     try:
-        done = await flush_all(box, link.connect_new, thermal.table, _tell)
+        done = await flush_all(box, link.connect_new, thermal.table, _tell, inventory=inventory.name)
     finally:
         await link.close()
         await node.close()

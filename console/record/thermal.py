@@ -49,9 +49,16 @@ async def deliver(connect: Connect, table: str, writeup: WriteUp) -> Delivery:
 
 
 async def flush(
-    outbox: Outbox, connect: Connect, table: str, told: Callable[[WriteUp, Delivery], None] = lambda *_: None
+    outbox: Outbox,
+    connect: Connect,
+    table: str,
+    told: Callable[[WriteUp, Delivery], None] = lambda *_: None,
+    *,
+    inventory: str,
 ) -> list[tuple[WriteUp, Delivery]]:
-    """Deliver everything that waits; what was read back leaves the outbox. `told` hears of each as it is done.
+    """Deliver everything that waits for that inventory; what was read back leaves the outbox.
+
+    `told` hears of each as it is done.
 
     Once the database cannot be reached, the rest waits for the same reason and is not tried.
 
@@ -60,6 +67,8 @@ async def flush(
     """
     done: list[tuple[WriteUp, Delivery]] = []
     for writeup in await asyncio.to_thread(outbox.pending):
+        if not writeup.is_for(inventory):
+            continue
         if not done or done[-1][1].reached:
             delivery = await deliver(connect, table, writeup)
         if delivery.delivered:

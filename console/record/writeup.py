@@ -30,6 +30,12 @@ class WriteUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage: str
     temperature: float
     sacred: bool
+    inventory: str = ""
+    """Whose thermal memory it is for; no column. It is never delivered anywhere else."""
+
+    def is_for(self, inventory: str) -> bool:
+        """Whether it may be delivered to the thermal memory of the inventory of that name."""
+        return self.inventory in ("", inventory)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -90,4 +96,5 @@ def one_test(
         stage=STAGE,
         temperature=TEMPERATURE_ONE_TEST,
         sacred=False,
+        inventory=state.started.inventory if state.started else "",
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from console.plot.series import Point, bounds, steps
 from console.state import RunState
+from console.terms import Phase
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -106,9 +107,18 @@ def fault_window(state: RunState, now_s: float) -> tuple[float, float] | None:
     return (start_s, state.reverted_at_s or now_s)
 
 
+LEAD_S = 20.0
+"""How much of the time before the arming the charts show, in seconds."""
+
+
 def chart_span(state: RunState, now_s: float, least_s: float = 60.0) -> tuple[float, float]:
-    """The span of time that the charts show: from the first number to the end of the machine's part."""
+    """The span of time that the charts show: from just before the guards were armed to the end of the machine's part.
+
+    A long wait for signatures would squeeze the fault into a few columns.
+    """
     first_s = min((points[0][0] for points in state.metrics.values() if points), default=now_s)
+    armed_s = state.entered(Phase.ARM)
+    first_s = max(first_s, (armed_s or now_s) - LEAD_S)
     if state.conclusion:
         return (first_s, max(state.conclusion.at_s, first_s + 1.0))
     return (first_s, max(now_s, first_s + least_s))

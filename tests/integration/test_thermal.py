@@ -24,6 +24,8 @@ from console.record.writeup import WriteUp
 from tests.integration.cluster import DATABASE, SUPERUSER, Cluster, running_cluster
 
 TABLE = "thermal_memory_archive"
+HOME = "test"
+"""The inventory whose thermal memory it is."""
 ROW = WriteUp(
     hash="CHAOS-TEST-LLM-GATEWAY-KILL-202611211403-k7f3abcd",
     content='Chaos test PASS\n- it\'s "well" ✓ % %s',
@@ -182,7 +184,7 @@ async def test_a_flush_delivers_all_and_empties_the_outbox(database: str, connec
     second = msgspec.structs.replace(ROW, hash="CHAOS-TEST-B-202611211404-aaaaaaaa")
     box.put(ROW)
     box.put(second)
-    told = await flush(box, connect, TABLE)
+    told = await flush(box, connect, TABLE, inventory=HOME)
     assert [(row.hash, delivery.delivered) for row, delivery in told] == [(second.hash, True), (ROW.hash, True)]
     assert box.pending() == []
     assert len(rows(database)) == 2
@@ -191,7 +193,7 @@ async def test_a_flush_delivers_all_and_empties_the_outbox(database: str, connec
 async def test_what_was_not_read_back_stays_in_the_outbox(connect: Connect, tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     box.put(ROW)
-    told = await flush(box, connect, "no_such_table")
+    told = await flush(box, connect, "no_such_table", inventory=HOME)
     assert [delivery.delivered for _, delivery in told] == [False]
     assert box.pending() == [ROW]
 
@@ -205,7 +207,7 @@ async def test_a_database_that_is_down_is_tried_once_for_the_whole_outbox(tmp_pa
         tried.append(1)
         raise NodeUnreachable("bluefin does not answer")
 
-    told = await flush(box, lost, TABLE)
+    told = await flush(box, lost, TABLE, inventory=HOME)
     assert [delivery.why for _, delivery in told] == ["bluefin does not answer"] * 3
     assert tried == [1]
 
@@ -213,7 +215,9 @@ async def test_a_database_that_is_down_is_tried_once_for_the_whole_outbox(tmp_pa
 async def test_two_flushes_at_once_make_one_row(database: str, connect: Connect, tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     box.put(ROW)
-    await asyncio.gather(flush(box, connect, TABLE), flush(Outbox(tmp_path), connect, TABLE))
+    await asyncio.gather(
+        flush(box, connect, TABLE, inventory=HOME), flush(Outbox(tmp_path), connect, TABLE, inventory=HOME)
+    )
     assert box.pending() == []
     assert len(rows(database)) == 1
 
@@ -237,7 +241,7 @@ async def read(*a):
     if sys.argv[3] == "read": await stop()
     return told
 thermal._insert, thermal._read_back = insert, read
-asyncio.run(thermal.flush(Outbox(pathlib.Path(sys.argv[1])), connect, "thermal_memory_archive"))
+asyncio.run(thermal.flush(Outbox(pathlib.Path(sys.argv[1])), connect, "thermal_memory_archive", inventory=""))
 """
 
 
@@ -253,7 +257,7 @@ async def test_a_flush_killed_half_way_and_run_again_makes_one_row(
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     assert box.pending() == [ROW]
-    assert all(delivery.delivered for _, delivery in await flush(box, connect, TABLE))
+    assert all(delivery.delivered for _, delivery in await flush(box, connect, TABLE, inventory=HOME))
     assert box.pending() == []
     assert len(rows(database)) == 1
 
@@ -269,3 +273,13 @@ async def test_nothing_of_a_delivery_is_left_in_the_database(database: str, conn
                 "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
             ).fetchall()
         assert left == []
+
+
+async def test_a_write_up_is_delivered_to_its_own_inventory_only(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    box = Outbox(tmp_path)
+    box.put(msgspec.structs.replace(ROW, inventory="elsewhere"))
+    assert await flush(box, connect, TABLE, inventory=HOME) == []
+    assert len(box.pending()) == 1
+    assert rows(database) == []
