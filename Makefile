@@ -26,7 +26,7 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 	@$(BIN)/gameday demo
 
 test: setup ## All tests, with the embedded lab for real
-	@$(BIN)/pytest -n 3 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, imports
 	$(BIN)/ruff format --check .
