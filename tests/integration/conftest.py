@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.sites import site, systemd
 from tests.lab import Lab, lab_in
+
+__all__ = ["lab", "site", "systemd"]
 
 
 @pytest.fixture(scope="session")
