@@ -99,7 +99,7 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
     with (keys / "console").open("wb") as log:
         process = subprocess.Popen(
             [
-                "setpriv", "--pdeathsig", "KILL", "unshare", "-m",
+                "setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child=KILL",
                 "sh", "-c", mount, "sh", str(keys / "disk"), str(root),
                 "systemd-nspawn", "-q", "-b", "-D", str(keys / "disk" / "root"), f"--machine={name}", "--register=no",
                 "--keep-unit", f"--bind={folder}", f"--network-namespace-path=/run/netns/{name}",
@@ -112,7 +112,7 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
         _let_in(made, root)
         yield made
     finally:
-        process.kill()  # and with it dies its pid 1
+        process.kill()  # and with it all that is in its process namespace, as also when this process is killed
         process.wait()
         _do("ip", "netns", "del", name)
         for group in groups:
@@ -151,14 +151,21 @@ def _leader(process: subprocess.Popen[bytes]) -> int:
     """The machine's pid 1, once its systemd has everything up."""
     give_up_at = time.monotonic() + BOOT_LIMIT_S
     while time.monotonic() < give_up_at:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if children:
-            asked = ["nsenter", "-t", children[0], "-m", "-p", "-n", "systemctl", "is-system-running"]
+        nspawn = _children(process.pid)
+        pids = _children(nspawn[0]) if nspawn else []
+        if pids:
+            asked = ["nsenter", "-t", str(pids[0]), "-m", "-p", "-n", "systemctl", "is-system-running"]
             if subprocess.run(asked, capture_output=True, text=True, check=False).stdout in ("running\n", "degraded\n"):
-                return int(children[0])
+                return pids[0]
         assert process.poll() is None, "the machine ended while it booted"
         time.sleep(0.1)
     raise AssertionError(f"the machine did not boot within {BOOT_LIMIT_S} s")
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _let_in(made: Machine, root: Path) -> None:

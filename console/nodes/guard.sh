@@ -80,10 +80,11 @@ vanish() {
 
 # lapse WHY: the console is gone. Without a proof everything stays, locked, for a sweep.
 lapse() {
+    echo "$1" >"$D/why"
     end feeder
     is_reverted || take_back "$1"
     is_reverted && prove_clean && vanish
-    echo "$1" >"$D/failed"
+    mark failed
     exit 1
 }
 

@@ -228,7 +228,7 @@ class LeasedGuard:
         """What the guard itself left as the reason, where it can be read at once."""
         folder = quote(self._folder)
         with contextlib.suppress(NodeUnreachable):
-            done = await self._program(f"cat {folder}.ended {folder}/failed\n", timeout_s=1.0)
+            done = await self._program(f"cat {folder}.ended; sed 's/^/why /' {folder}/why\n", timeout_s=1.0)
             said = [line.removeprefix("why ") for line in done.stdout.splitlines() if line.startswith("why ")]
             return f"the node let go: {said[0]}" if said else why
         return why

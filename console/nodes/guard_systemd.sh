@@ -127,7 +127,8 @@ arm() {
     done
     enlist feeder
     echo armed
-    while read -r word && alive main; do
+    while read -r word; do
+        alive main || { nap 0.5 && break; } # by then its end has said why, and has ended this
         tell "$word"
         state
         echo "$word $state"

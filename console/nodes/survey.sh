@@ -20,7 +20,7 @@ for D in "$R"/*/; do
     if [ -e "$D/settings" ]; then
         . "$D/settings"
         why='nobody holds it'
-        first_line "$D/failed"
+        first_line "$D/why"
         [ ! "$line" ] || why=$line
         first_line "$D/result"
         [ ! "$line" ] || why="$why; $line"

@@ -44,14 +44,14 @@ def touching(mark: Path, *, inject: str = "", revert: str = "", clean: str = "")
     )
 
 
-def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0) -> Plan:
+def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0, risk: Risk = Risk.LOW) -> Plan:
     """A plan that does these actions on that node, with a lease of 3 s."""
     spec = node.spec
     fault: Any = Trivial(limit_s=limit_s)
     return Plan(
         version=1, run=run, created="2026-01-01T00:00:00Z", inventory="test", operator="ann", lease_s=LEASE_S,
         scenario=Scenario(
-            name="t", title="t", category=Category.SERVICE, risk=Risk.LOW, purpose="p", hypothesis="h", rollback="r"
+            name="t", title="t", category=Category.SERVICE, risk=risk, purpose="p", hypothesis="h", rollback="r"
         ),
         nodes=(
             PlannedNode(

@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from console.terms import Status
-from tests.integration.guarding import eventually
+from console.nodes.guard import NotArmed, choose_guard
+from console.terms import Risk, Status
+from tests.integration.guarding import eventually, plan_of, touching
 from tests.integration.sites import LOADED_S, Site, going
 
 pytestmark = pytest.mark.parametrize("site", ["shell"], indirect=True)
@@ -36,3 +37,12 @@ async def test_when_both_halves_are_killed_revert_still_works(site: Site) -> Non
     assert (await guard.clean()).status is Status.PASS
     await guard.release()
     assert site.left() == []
+
+
+async def test_high_risk_is_refused_where_a_fault_would_have_only_this_guard(site: Site) -> None:
+    plan = plan_of(site.node, "r1", touching(site.mark), risk=Risk.HIGH)
+    with pytest.raises(NotArmed, match="redfin: high risk needs the guard on systemd, and here "):
+        await choose_guard(site.node, plan.nodes[0], plan)
+    only_measured = plan_of(site.node, "r1", risk=Risk.HIGH)
+    assert (await choose_guard(site.node, only_measured.nodes[0], only_measured)).kind == "shell"
+    assert not site.run_dir.exists()
