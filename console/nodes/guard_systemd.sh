@@ -35,7 +35,7 @@ end_inject() {
     [ ! -e "$D/went" ] || [ -e "$D/inject.status" ] || echo 137 >"$D/inject.status"
 }
 
-# patience HUNDREDTHS: for how long systemd waits until it takes this process for stopped.
+# patience HUNDREDTHS: for how long systemd may hear nothing until it takes this process for stopped.
 patience() { systemd-notify WATCHDOG=1 "WATCHDOG_USEC=$1"0000; }
 
 inject() {
@@ -52,7 +52,7 @@ hold() {
     while read -r -t "$((LEASE / 100)).$((LEASE / 10 % 10))" word <&3; do
         now
         echo "$now" 1<>"$D/beat"
-        patience $((LEASE + 100))
+        systemd-notify WATCHDOG=1
         case $word in
         go)
             if [ ! -e "$D/went" ] && [ ! -e "$D/ending" ]; then
@@ -63,6 +63,7 @@ hold() {
         stop)
             patience $((REVERT_LIMIT + 1000))
             stop_if_asked
+            patience $((LEASE + 100))
             ;;
         release)
             mark release

@@ -240,6 +240,23 @@ async def test_a_revert_that_failed_locks_the_node_even_when_it_looks_clean(site
     assert site.left() == []
 
 
+async def test_what_is_not_proven_clean_without_its_console_stays_locked(site: Site) -> None:
+    fixed = site.folder / "fixed"
+    await going(site, clean=f"[ -e {fixed} ] || {{ echo dirt; exit 1; }}")
+    await site.node.close()
+    await eventually((site.run_dir / "r1" / "failed").exists, 5)
+    assert not site.mark.exists()
+    await eventually(lambda: not processes_of(site.folder), 5)
+    (trace,) = await survey(site.node)
+    proof = await clear(site.node, trace)
+    assert proof.status is Status.FAIL
+    assert proof.evidence.endswith("clean 1\ndirt")
+    assert site.left() == ["guard", "r1", "r1.ended"]
+    fixed.touch()
+    assert (await clear(site.node, trace)).status is Status.PASS
+    assert site.left() == []
+
+
 async def test_a_sweep_never_touches_what_is_held(site: Site) -> None:
     guard = await going(site)
     (trace,) = await survey(site.node)
