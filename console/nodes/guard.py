@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
-from console.nodes.guard_shell import ShellGuard
-from console.nodes.proof import Busy, InjectResult, NotArmed, Proof
+from console.nodes import scripts
+from console.nodes.guard_leased import LeasedGuard, hand_revert
+from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import SshNode
+from console.plan.inventory import Node
 from console.plan.plan import Plan, PlannedNode
+from console.terms import Risk
 
-__all__ = ["Busy", "Guard", "InjectResult", "NotArmed", "Proof", "guard_for"]
+__all__ = ["Busy", "Guard", "GuardKind", "InjectResult", "NotArmed", "Proof", "choose_guard", "hand_reverts"]
 
 
 class Guard(Protocol):
@@ -24,7 +29,7 @@ class Guard(Protocol):
     lost_why: str
 
     @property
-    def kind(self) -> Literal["systemd", "shell"]:
+    def kind(self) -> GuardKind:
         """What stands behind it."""
         ...
 
@@ -84,6 +89,30 @@ class Guard(Protocol):
         """
 
 
-def guard_for(node: SshNode, planned: PlannedNode, plan: Plan) -> Guard:
-    """The guard that this node can have."""
-    return ShellGuard(node, planned, plan)
+def hand_reverts(nodes: Mapping[str, Node], plan: Plan) -> dict[str, str]:
+    """Node -> the one command line that takes the plan's fault back there, whatever became of the console."""
+    return {planned.name: hand_revert(nodes[planned.name], f"{planned.run_dir}/{plan.run}") for planned in plan.nodes}
+
+
+async def choose_guard(node: SshNode, planned: PlannedNode, plan: Plan) -> Guard:
+    """The best guard that this node can have: on systemd where that runs and may be used, else the shell's own.
+
+    A node is asked once.
+
+    Raises:
+        NotArmed: the risk is high, a fault acts on this node, and it cannot have a guard on systemd.
+        NodeUnreachable: no answer.
+    """
+    why = _why_shell.get(node)
+    if why is None:
+        done = await node.run("sh -s", input=scripts.whole(scripts.text("kind.sh")), sudo=True)
+        why = "" if done.exit_status == 0 else (done.stdout.strip() or done.stderr.strip() or "it gave no answer")
+        if done.stdout or not why:
+            _why_shell[node] = why
+    if why and plan.scenario.risk is Risk.HIGH and any(action.node == node.name for action in plan.actions):
+        raise NotArmed(f"{node.name}: high risk needs the guard on systemd, and here {why}")
+    return LeasedGuard(node, planned, plan, "shell" if why else "systemd")
+
+
+_why_shell: WeakKeyDictionary[SshNode, str] = WeakKeyDictionary()
+"""Why a node that was asked cannot have the guard on systemd; empty where it can."""

@@ -1,19 +1,16 @@
-# The guard of a node without systemd. It lies in RUN_DIR/RUN/guard and is called by path:
-#   arm         take the node's lock, start the two guards, then carry the console's words to them
-#   main        hold: start inject on `go`, take the fault back when the console falls silent
-#   warden      watch main, and do its duty when it is gone
+# What both guards share. The guard lies in RUN_DIR/RUN/guard and is called by path:
+#   arm         take the node's lock, start holding, then carry the console's words to what holds
 #   step NAME   run inject, effect, revert or clean of every action
 #   ask NAME N  run effect or clean within N hundredths of a second, and say how it went
 #   stop        take the fault back now (this is what a person calls)
 #   release     forget the run: it is proven clean
 #   clear       for a sweep: take back, prove clean, forget; never while a guard is alive
-# POSIX sh, without set -e: a guard goes on whatever fails. lib.sh stands before this text.
+# POSIX sh, without set -e: a guard goes on whatever fails. lib.sh stands before this text, and after it guard_shell.sh
+# or guard_systemd.sh, which give: arm, tell WORD (to what holds), end_inject, and what else they are called with.
 umask 077
 D=${0%/*} R=${0%/*/*} RUN=${D##*/}
 : "${D:?}" "${R:?}" "${RUN:?}"
-. "$D/settings" # OPERATOR LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED
-
-ours() { first_line "$R/guard/run"; [ "$line" = "$RUN" ]; }
+. "$D/settings" # KIND OPERATOR LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED
 
 # bounded LIMIT NAME: run a step in a session of its own. Its exit status; 124 if it was killed at the limit.
 bounded() {
@@ -39,7 +36,7 @@ bounded() {
 take_back() {
     mark ending
     rm -f "$D/ballast" "$D/result" "$R/$RUN.ended" # so that there is room for what follows on a full file system
-    end_group inject
+    end_inject
     end_marked
     end_group effect
     end_group clean
@@ -48,12 +45,18 @@ take_back() {
     first_line /proc/sys/kernel/random/boot_id
     printf 'run %s\noperator %s\nwhy %s\nreverted %s\nat %s\nboot %s\n' \
         "$RUN" "$OPERATOR" "$1" "$reverted" "$(date +%s)" "$line" >"$D/ended"
-    cp "$D/ended" "$R/$RUN.new" && mv "$R/$RUN.new" "$R/$RUN.ended"
     echo "reverted $reverted" >"$D/result.new" && mv "$D/result.new" "$D/result"
+    rm -f "$D/stop" # whoever has asked meanwhile is served by this
+    cp "$D/ended" "$R/$RUN.new" && mv "$R/$RUN.new" "$R/$RUN.ended" # last: `stop` waits for it
     [ "$reverted" = 0 ]
 }
 
 is_reverted() { first_line "$D/result"; [ "$line" = "reverted 0" ]; }
+
+stop_if_asked() {
+    [ -e "$D/stop" ] || return
+    if is_reverted; then rm -f "$D/stop"; else take_back "asked to stop"; fi
+}
 
 # Prove clean, and write that beside the result.
 prove_clean() {
@@ -67,7 +70,7 @@ prove_clean() {
 # Nothing is left but RUN.ended; whoever still looks after this run ends with it.
 vanish() {
     mark released
-    ours && rm -rf "$R/guard"
+    unlock
     end feeder
     alive "${other:-main}" && twin=$pid
     rm -rf "$D" || rm -rf "$D"
@@ -77,67 +80,12 @@ vanish() {
 
 # lapse WHY: the console is gone. Without a proof everything stays, locked, for a sweep.
 lapse() {
+    echo "$1" >"$D/why"
     end feeder
     is_reverted || take_back "$1"
     is_reverted && prove_clean && vanish
-    echo "$1" >"$D/failed"
+    mark failed
     exit 1
-}
-
-hold() {
-    role=$1 other=$2
-    enlist "$role"
-    now
-    seen=$now begun=$now beat=
-    until alive "$other"; do
-        nap 0.05
-        now
-        [ $((now - begun)) -lt 500 ] || lapse "the $other of the guard never started"
-    done
-    while :; do
-        if [ -e "$D/release" ]; then
-            rm -f "$R/$RUN.ended"
-            vanish
-        elif [ -e "$D/released" ] || [ ! -d "$D" ]; then
-            vanish
-        fi
-        now
-        first_line "$D/lease"
-        if [ "$line" != "$beat" ]; then
-            beat=$line seen=$now
-            [ "$role" = main ] && echo "$now" 1<>"$R/guard/beat"
-        fi
-        "$role"_duty
-        nap 0.2
-    done
-}
-
-main_duty() {
-    alive warden || lapse "the warden of the guard was killed"
-    alive feeder || lapse "the console's channel ended"
-    [ $((now - seen)) -lt "$LEASE" ] || lapse "nothing was heard from the console for $((LEASE / 100)) s"
-    [ $((now - begun)) -lt "$RUN_LIMIT" ] || lapse "the run lasted longer than $((RUN_LIMIT / 100)) s"
-    if [ -e "$D/stop" ]; then
-        rm -f "$D/stop"
-        is_reverted || take_back "asked to stop"
-    elif [ -e "$D/go" ] && [ ! -e "$D/went" ] && [ ! -e "$D/ending" ]; then
-        setsid sh "$D/guard" step inject </dev/null >/dev/null 2>&1 &
-        inject=$!
-        mark went
-    elif [ -e "$D/went" ] && [ ! -e "$D/inject.status" ] && ! stamp "$inject"; then
-        wait "$inject"
-        echo $? >"$D/inject.status"
-    fi
-}
-
-warden_duty() {
-    if [ -e "$D/failed" ]; then
-        exit 1
-    elif ! alive main; then
-        [ -e "$D/released" ] || lapse "the guard was killed"
-    elif [ $((now - seen)) -ge $((LEASE + 50)) ] && [ ! -e "$D/ending" ]; then
-        end main # it should have acted: it is stopped, or hangs
-    fi
 }
 
 state() {
@@ -153,44 +101,6 @@ state() {
     else
         state=armed
     fi
-}
-
-arm() {
-    if ! mkdir "$R/guard" 2>/dev/null; then
-        [ -d "$R/guard" ] || { echo "failed to make $R/guard"; exit 1; }
-        first_line "$R/guard/run"
-        holder=$line
-        first_line "$R/guard/operator"
-        operator=$line
-        lease_left
-        rm -rf "$D"
-        printf 'busy\t%s\t%s\t%s\n' "$holder" "$operator" "$left"
-        exit 1
-    fi
-    echo "$RUN" >"$R/guard/run"
-    echo "$OPERATOR" >"$R/guard/operator"
-    echo "$LEASE" >"$R/guard/lease"
-    echo 00000000 >"$D/lease"
-    enlist feeder
-    for role in main warden; do
-        setsid sh "$D/guard" $role </dev/null >"$D/$role.log" 2>&1 &
-    done
-    now
-    begun=$now
-    until alive main && alive warden; do
-        nap 0.02
-        now
-        [ $((now - begun)) -lt 500 ] || { echo "failed to start"; exit 1; }
-    done
-    echo armed
-    while read -r word; do
-        case $word in
-        go | stop | release) mark "$word" ;;
-        *) echo "$word" 1<>"$D/lease" ;;
-        esac
-        state
-        echo "$word $state"
-    done
 }
 
 step() {
@@ -216,9 +126,9 @@ step() {
 }
 
 stop() {
-    if alive main || alive warden; then
+    if guarded; then
         is_reverted || rm -f "$R/$RUN.ended"
-        mark stop
+        tell stop
         now
         limit=$((now + REVERT_LIMIT + 500))
         until [ -e "$R/$RUN.ended" ] || [ "$now" -ge "$limit" ]; do
@@ -234,8 +144,8 @@ stop() {
 }
 
 release() {
-    mark release
-    while alive main || alive warden; do
+    tell release
+    while guarded; do
         nap 0.05
     done
     rm -f "$R/$RUN.ended"
@@ -243,7 +153,7 @@ release() {
 }
 
 clear() {
-    if alive main || alive warden; then
+    if guarded; then
         echo "a guard is alive: nothing was touched"
         exit 2
     fi
@@ -255,15 +165,15 @@ clear() {
     vanish
 }
 
-case $1 in
-arm | stop | release | clear) "$1" ;;
-main) hold main warden ;;
-warden) hold warden main ;;
-step) step "$2" ;;
-ask)
-    bounded "$3" "$2"
-    status=$?
-    head -c 4000 "$D/$2.out"
-    exit "$status"
-    ;;
-esac
+called() {
+    case $1 in
+    arm | stop | release | clear) "$1" ;;
+    step) step "$2" ;;
+    ask)
+        bounded "$3" "$2"
+        status=$?
+        head -c 4000 "$D/$2.out"
+        exit "$status"
+        ;;
+    esac
+}

@@ -24,13 +24,32 @@ end_group() { alive "$1" && kill -9 "-$pid"; }
 # Not `: >file`: where that cannot be written, as on a full disk, it would end the shell.
 mark() { echo >"$D/$1"; }
 first_line() { line=; { read -r line <"$1"; } 2>/dev/null; }
-# For how long the node's lock still waits for the console that holds it.
+# lease_left FOLDER: for how long the node's lock still waits for the console that holds it.
 lease_left() {
     now
-    first_line "$R/guard/lease"
+    first_line "$1/limit"
     left=${line:-0}
-    first_line "$R/guard/beat"
+    first_line "$1/beat"
     left=$((left - now + ${line:-now}))
+}
+
+UNIT=gameday-guard.service
+# The guard's unit as systemd knows it: its state, and the run that holds it. False where there is none.
+unit() {
+    active=$(systemctl show -p ActiveState --value $UNIT 2>/dev/null)
+    case $active in '' | inactive) return 1 ;; esac
+    line=$(systemctl show -p Description --value $UNIT) # see arm in guard_systemd.sh
+    line=${line#gameday run }
+    holder=${line%%,*} where=${line##*, in } operator=${line#*, operator }
+    operator=${operator%, in *}
+}
+
+# Whether a guard of the run in D is alive. KIND is set.
+guarded() {
+    case $KIND in
+    systemd) unit && [ "$where/$holder" = "$D" ] && [ "$active" != failed ] ;;
+    *) alive main || alive warden ;;
+    esac
 }
 
 # marked: the processes that the inject of D started, wherever they went: /proc/PID/environ, one a line.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from console.errors import GamedayError
 from console.terms import Status
+
+GuardKind = Literal["systemd", "shell"]
+"""What stands behind a guard."""
 
 
 class Proof(msgspec.Struct, frozen=True):

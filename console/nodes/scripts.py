@@ -8,6 +8,7 @@ from importlib import resources
 from shlex import quote
 
 from console.faults.base import Scripts
+from console.nodes.proof import GuardKind
 
 STEPS = ("inject", "effect", "revert", "clean")
 NEEDED_KB = 1024
@@ -45,15 +46,15 @@ def file(path: str, content: str) -> str:
     return f"printf '%s' {quote(content)} >{quote(path)}\n"
 
 
-def prepare(run_dir: str, run: str, settings: Mapping[str, str | int], actions: list[Scripts]) -> str:
+def prepare(run_dir: str, run: str, kind: GuardKind, settings: Mapping[str, str | int], actions: list[Scripts]) -> str:
     """The program that makes a run's folder: the guard, its settings, the four scripts of each action in 1, 2, ..."""
     parts = [assignments({"R": run_dir, "RUN": run, "NEEDED_KB": NEEDED_KB}), text("prepare.sh")]
     for number, scripts in enumerate(actions, start=1):
         parts.append(f"mkdir {number}\n")
         parts += [file(f"{number}/{step}", getattr(scripts, step)) for step in STEPS]
-    parts.append(file("guard", text("lib.sh") + text("guard.sh")))
+    parts.append(file("guard", text("lib.sh") + text("guard.sh") + text(f"guard_{kind}.sh")))
     numbers = [str(number) for number in range(1, len(actions) + 1)]
-    order = {"ACTIONS": " ".join(numbers), "REVERSED": " ".join(reversed(numbers))}
+    order = {"KIND": kind, "ACTIONS": " ".join(numbers), "REVERSED": " ".join(reversed(numbers))}
     # Last, so that a folder without settings is known as one in which nothing can have happened.
     parts += [file("settings", assignments({**settings, **order})), "trap - EXIT\n"]
     return whole(*parts)

@@ -4,23 +4,29 @@ if [ -d "$R/guard" ]; then
     run=$line
     first_line "$R/guard/operator"
     operator=$line
-    lease_left
-    printf 'lock\t%s\t%s\t%s\n' "$run" "$operator" "$left"
+    lease_left "$R/guard"
+    printf 'lock\t%s\t%s\t%s\t0\n' "$run" "$operator" "$left"
+fi
+if unit; then
+    live=1
+    [ "$active" != failed ] || live=0
+    lease_left "$where/$holder"
+    printf 'lock\t%s\t%s\t%s\t%s\n' "$holder" "$operator" "$left" "$live"
 fi
 for D in "$R"/*/; do
     D=${D%/}
     [ -d "$D" ] && [ "${D##*/}" != guard ] || continue
-    OPERATOR='' why='an upload that was cut off'
+    OPERATOR='' KIND='' why='an upload that was cut off'
     if [ -e "$D/settings" ]; then
         . "$D/settings"
         why='nobody holds it'
-        first_line "$D/failed"
+        first_line "$D/why"
         [ ! "$line" ] || why=$line
         first_line "$D/result"
         [ ! "$line" ] || why="$why; $line"
     fi
     live=0
-    if alive main || alive warden; then live=1; fi
+    if guarded; then live=1; fi
     printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
 done
 for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do

@@ -19,11 +19,13 @@ CLEAR_LIMIT_S = 600.0
 """The node bounds the revert itself; this only ends the wait for a node that hangs."""
 
 CLEAR = """\
+if unit && [ "$holder" = "$RUN" ]; then D=$where/$RUN; fi
 if [ -e "$D/settings" ]; then exec sh "$D/guard" clear; fi
 end_marked
 rm -rf "$D"
 first_line "$R/guard/run"
 if [ "$line" = "$RUN" ]; then rm -rf "$R/guard"; fi
+if unit && [ "$holder" = "$RUN" ]; then systemctl reset-failed $UNIT; fi
 echo "its folder was gone; what still ran was killed"
 """
 
@@ -88,7 +90,7 @@ async def _program(node: SshNode, text: str, timeout_s: float) -> Completed:
 def traces(node: str, listing: str) -> list[Trace]:
     """One trace a run out of what survey.sh printed.
 
-    >>> traces("redfin", "lock\\tr1\\tann\\t250\\nfolder\\tr1\\tann\\t1\\tholds\\n")[0].lease_left_s
+    >>> traces("redfin", "lock\\tr1\\tann\\t250\\t0\\nfolder\\tr1\\tann\\t1\\tholds\\n")[0].lease_left_s
     2.5
     >>> traces("redfin", "process\\tr2\\t17 sleep 60\\n")[0].detail
     'process 17 sleep 60'
@@ -103,6 +105,8 @@ def traces(node: str, listing: str) -> list[Trace]:
         if kind == "lock":
             operators[run], leases[run] = rest[0], int(rest[1]) / 100
             said.append("the node's lock")
+            if rest[2] == "1":
+                living.add(run)
         elif kind == "folder":
             operators[run] = rest[0] or operators.get(run, "")
             said.append(f"its folder ({rest[2]})")

@@ -9,7 +9,7 @@ from typing import Literal
 from console import events as ev
 from console.errors import GamedayError
 from console.fleet import Fleet
-from console.nodes.guard import Busy, Guard, NotArmed, Proof, guard_for
+from console.nodes.guard import Busy, Guard, NotArmed, Proof, choose_guard
 from console.plan.plan import Plan, PlannedAction
 from console.plan.probe import HttpProbe, ServiceProbe
 from console.plan.scenario import Expectation
@@ -128,7 +128,10 @@ class Experiment:
     async def _arm(self) -> None:
         await self._enter(Phase.ARM)
         for planned in self.plan.nodes:
-            guard = guard_for(self.fleet.node(planned.name), planned, self.plan)
+            try:
+                guard = await choose_guard(self.fleet.node(planned.name), planned, self.plan)
+            except NotArmed as error:
+                raise NotRun(Reason.REFUSED, str(error)) from error
             await self.recorder.emit(ev.Arming(at_s=self._now_s, node=planned.name, hand_revert=guard.hand_revert))
             self.guards[planned.name] = guard
             try:

@@ -10,7 +10,7 @@ from typing import Literal
 from console import events as ev
 from console.errors import Refused
 from console.fleet import Fleet, sample_values
-from console.nodes.guard import guard_for
+from console.nodes.guard import hand_reverts
 from console.nodes.sampler import ServiceSample
 from console.plan.approval import Approval
 from console.plan.plan import Plan, save
@@ -191,10 +191,7 @@ class Runner:
 
     def hand_reverts(self) -> dict[str, str]:
         """Node -> the one command line that reverts by hand there; also kept in the run's folder."""
-        return {
-            planned.name: guard_for(self.fleet.node(planned.name), planned, self.plan).hand_revert
-            for planned in self.plan.nodes
-        }
+        return hand_reverts(self.fleet.inventory.nodes, self.plan)
 
     async def launch(self, by: str) -> list[Blocker]:
         """Look at everything once more, and let the experiment begin. Returns what stands in the way, all of it."""

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.sites import KINDS, site, systemd
 from tests.lab import Lab, lab_in
+
+__all__ = ["lab", "site", "systemd"]
+
+collect_ignore = [] if "systemd" in KINDS else ["test_guard_systemd.py"]
 
 
 @pytest.fixture(scope="session")

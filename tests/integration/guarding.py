@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
+
 from console.faults.base import Fault, Scripts, Target
-from console.nodes.guard import Guard, guard_for
+from console.nodes.guard import Guard, choose_guard
 from console.nodes.ssh import SshNode
-from console.plan.inventory import Policy
+from console.plan.inventory import Node, Policy
 from console.plan.plan import Plan, PlannedAction, PlannedNode
 from console.plan.scenario import Scenario
 from console.terms import Category, Risk
-from tests.integration.endpoint import Endpoint
 
 LEASE_S = 3.0
 
@@ -43,14 +44,14 @@ def touching(mark: Path, *, inject: str = "", revert: str = "", clean: str = "")
     )
 
 
-def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0) -> Plan:
+def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0, risk: Risk = Risk.LOW) -> Plan:
     """A plan that does these actions on that node, with a lease of 3 s."""
     spec = node.spec
     fault: Any = Trivial(limit_s=limit_s)
     return Plan(
         version=1, run=run, created="2026-01-01T00:00:00Z", inventory="test", operator="ann", lease_s=LEASE_S,
         scenario=Scenario(
-            name="t", title="t", category=Category.SERVICE, risk=Risk.LOW, purpose="p", hypothesis="h", rollback="r"
+            name="t", title="t", category=Category.SERVICE, risk=risk, purpose="p", hypothesis="h", rollback="r"
         ),
         nodes=(
             PlannedNode(
@@ -68,10 +69,10 @@ def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0) ->
     )  # fmt: skip
 
 
-def guard_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0) -> Guard:
-    """A guard for these actions on that node."""
+async def guard_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0) -> Guard:
+    """The guard that the console chooses for these actions on that node."""
     plan = plan_of(node, run, *actions, limit_s=limit_s)
-    return guard_for(node, plan.nodes[0], plan)
+    return await choose_guard(node, plan.nodes[0], plan)
 
 
 async def eventually(holds: Callable[[], bool], limit_s: float) -> float:
@@ -87,10 +88,9 @@ async def eventually(holds: Callable[[], bool], limit_s: float) -> float:
     return time.monotonic() - begun_s
 
 
-async def _console(folder: Path, port: int) -> None:
+async def _console(spec: Node, mark: Path) -> None:
     """Arm, go, and say when the node was lost."""
-    node = SshNode("redfin", Endpoint(folder, port).spec())
-    guard = guard_of(node, "killed", touching(folder / "mark", inject="sleep 60"))
+    guard = await guard_of(SshNode("redfin", spec), "killed", touching(mark, inject="sleep 60"))
     await guard.arm()
     await guard.go()
     print("gone", flush=True)
@@ -99,4 +99,4 @@ async def _console(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_console(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_console(msgspec.json.decode(sys.argv[1], type=Node), Path(sys.argv[2])))

@@ -9,7 +9,7 @@ import pytest
 
 from console.faults.base import Scripts
 from console.nodes import scripts
-from console.nodes.guard_shell import NOTHING
+from console.nodes.guard_leased import NOTHING
 from console.nodes.sampler import NodeSample, Reading
 from console.nodes.sweep import traces
 
@@ -44,17 +44,17 @@ def test_a_file_arrives_word_for_word(tmp_path: Path, content: str) -> None:
 def test_a_run_folder_is_closed_to_others_and_complete(tmp_path: Path) -> None:
     run_dir = tmp_path / "run dir"
     action = Scripts(inject="i\n", effect="e\n", revert="r\n", clean="c\n")
-    done = sh(scripts.prepare(str(run_dir), "r1", {"OPERATOR": "ann's", "LEASE": 300}, [action, NOTHING]))
+    done = sh(scripts.prepare(str(run_dir), "r1", "shell", {"OPERATOR": "ann's", "LEASE": 300}, [action, NOTHING]))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     folder = run_dir / "r1"
     assert run_dir.stat().st_mode & 0o777 == folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "1" / "revert").read_text() == "r\n"
     settings = (folder / "settings").read_text().splitlines()
-    assert settings == ["OPERATOR='ann'\"'\"'s'", "LEASE=300", "ACTIONS='1 2'", "REVERSED='2 1'"]
+    assert settings == ["OPERATOR='ann'\"'\"'s'", "LEASE=300", "KIND=shell", "ACTIONS='1 2'", "REVERSED='2 1'"]
 
 
 def test_a_run_folder_is_never_taken_twice(tmp_path: Path) -> None:
-    program = scripts.prepare(str(tmp_path), "r1", {}, [NOTHING])
+    program = scripts.prepare(str(tmp_path), "r1", "shell", {}, [NOTHING])
     assert sh(program).returncode == 0
     again = sh(program)
     assert (again.returncode, again.stdout) == (1, f"{tmp_path}/r1 is there already\n")
@@ -116,14 +116,14 @@ def test_news_that_cannot_be_read_spoils_no_sample(news: str) -> None:
 
 
 def test_a_run_without_a_living_guard_is_a_leftover_with_all_that_it_left() -> None:
-    listing = "lock\tr1\tann\t-500\nfolder\tr1\tann\t0\tkilled; reverted 1\nprocess\tr1\t7 sleep 9 \n"
+    listing = "lock\tr1\tann\t-500\t0\nfolder\tr1\tann\t0\tkilled; reverted 1\nprocess\tr1\t7 sleep 9 \n"
     (trace,) = traces("redfin", listing)
     assert (trace.state, trace.lease_left_s) == ("leftover", None)
     assert trace.detail == "the node's lock; its folder (killed; reverted 1); process 7 sleep 9"
 
 
 def test_what_belongs_to_a_living_guard_is_held() -> None:
-    listing = "lock\tr1\tann\t250\nfolder\tr1\tann\t1\tnobody holds it\nprocess\tr1\t7 sleep 9\nprocess\tr2\t8 x\n"
+    listing = "lock\tr1\tann\t250\t0\nfolder\tr1\tann\t1\tnobody holds it\nprocess\tr1\t7 sleep 9\nprocess\tr2\t8 x\n"
     held, left = traces("redfin", listing)
     assert (held.run, held.state, held.lease_left_s) == ("r1", "held", 2.5)
     assert (left.run, left.state) == ("r2", "leftover")

@@ -1,4 +1,4 @@
-"""The guard of a node without systemd: two shell processes that watch the lease and each other (guard.sh)."""
+"""The console's end of a guard: the channel that carries the lease, and what the node answers on it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Literal
 from console.errors import NodeUnreachable
 from console.faults.base import Scripts
 from console.nodes import scripts
-from console.nodes.proof import Busy, InjectResult, NotArmed, Proof
+from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import Completed, SshNode
 from console.nodes.stream import Stream
+from console.plan.inventory import Node
 from console.plan.plan import Plan, PlannedNode, hand_command
 from console.terms import Status
 
@@ -34,13 +35,14 @@ CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Runs on while the machine sleeps, and is never set: the one that shows every pause."""
 
 
-class ShellGuard:
-    """One run's hold on one node, by the guard in guard.sh. See the protocol in guard.py."""
+class LeasedGuard:
+    """One run's hold on one node, by guard_systemd.sh or guard_shell.sh there. See the protocol in guard.py."""
 
-    def __init__(self, node: SshNode, planned: PlannedNode, plan: Plan) -> None:
+    def __init__(self, node: SshNode, planned: PlannedNode, plan: Plan, kind: GuardKind) -> None:
         actions = [action for action in plan.actions if action.node == planned.name]
         self.lost = asyncio.Event()
         self.lost_why = ""
+        self.kind = kind
         self._ssh = node
         self._run_dir = planned.run_dir
         self._run = plan.run
@@ -62,11 +64,6 @@ class ShellGuard:
         self._releasing = False
 
     @property
-    def kind(self) -> Literal["systemd", "shell"]:
-        """What stands behind it."""
-        return "shell"
-
-    @property
     def node(self) -> str:
         """The node's name."""
         return self._ssh.name
@@ -74,19 +71,7 @@ class ShellGuard:
     @property
     def hand_revert(self) -> str:
         """One command line that takes the fault back from any shell, whatever became of the console."""
-        spec = self._ssh.spec
-        words = ["ssh"]
-        if spec.port != 22:
-            words += ["-p", str(spec.port)]
-        if spec.identity:
-            words += ["-i", spec.identity]
-        if spec.known_hosts:
-            words += ["-o", f"UserKnownHostsFile={spec.known_hosts}"]
-        if spec.jump:
-            words += ["-J", spec.jump]
-        sudo = "sudo -n " if spec.sudo else ""
-        at = f"{spec.user}@{spec.address}" if spec.user else spec.address
-        return hand_command(*words, at, f"{sudo}sh {quote(self._folder)}/guard stop")
+        return hand_revert(self._ssh.spec, self._folder)
 
     @property
     def lease_left_s(self) -> float | None:
@@ -103,7 +88,7 @@ class ShellGuard:
             "REVERT_LIMIT": _hundredths(self._revert_limit_s),
             "RUN_LIMIT": _hundredths(self._run_limit_s),
         }
-        made = await self._program(scripts.prepare(self._run_dir, self._run, settings, self._actions))
+        made = await self._program(scripts.prepare(self._run_dir, self._run, self.kind, settings, self._actions))
         if made.exit_status != 0:
             raise NotArmed(f"{self.node}: no guard: {_said(made)}")
         self._stream = await self._ssh.stream(f"sh {quote(self._folder)}/guard arm", sudo=True)
@@ -244,7 +229,7 @@ class ShellGuard:
         """What the guard itself left as the reason, where it can be read at once."""
         folder = quote(self._folder)
         with contextlib.suppress(NodeUnreachable):
-            done = await self._program(f"cat {folder}.ended {folder}/failed\n", timeout_s=1.0)
+            done = await self._program(f"cat {folder}.ended; sed 's/^/why /' {folder}/why\n", timeout_s=1.0)
             said = [line.removeprefix("why ") for line in done.stdout.splitlines() if line.startswith("why ")]
             return f"the node let go: {said[0]}" if said else why
         return why
@@ -306,6 +291,22 @@ class ShellGuard:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+
+def hand_revert(node: Node, folder: str) -> str:
+    """The command line that takes back a run whose folder on the node this is, by either kind of guard."""
+    words = ["ssh"]
+    if node.port != 22:
+        words += ["-p", str(node.port)]
+    if node.identity:
+        words += ["-i", node.identity]
+    if node.known_hosts:
+        words += ["-o", f"UserKnownHostsFile={node.known_hosts}"]
+    if node.jump:
+        words += ["-J", node.jump]
+    sudo = "sudo -n " if node.sudo else ""
+    at = f"{node.user}@{node.address}" if node.user else node.address
+    return hand_command(*words, at, f"{sudo}sh {quote(folder)}/guard stop")
 
 
 def run_limit_s(plan: Plan) -> float:
