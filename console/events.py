@@ -171,7 +171,7 @@ class RecoveryMeasured(Event, frozen=True, tag="recovery"):
     seconds: float
     error_s: float
     breakdown: dict[str, float] = {}
-    """Part -> seconds, like {"gone to restarted": 2.0, "restarted to healthy": 0.4}."""
+    """Part -> seconds, like {"exit to scheduled": 0.0, "scheduled to started": 2.0, "started to healthy": 0.4}."""
     how: str = ""
 
 

@@ -4,6 +4,8 @@
 #   ready PID                   the main process is seen; PID 0: there is none
 #   alive T                     once in a while: the main process is still the same
 #   gone LO HI U                it ended between LO and HI
+#   exited STAMP                systemd tells that the unit was left by its main process at STAMP
+#   scheduled STAMP             systemd tells that the restart was scheduled at STAMP
 #   new PID STAMP               the unit has another main process, started at STAMP as systemd tells it
 #   fail LO HI CODE U, ok ...   the URL's answer changed; LO: when the last other answer was asked for, HI: now
 #   same T                      once in a while: the URL's answer has not changed until T
@@ -26,18 +28,43 @@ born() {
     state=$1 born=${20}
 }
 
-main_process() { # MainPID in $pid, start stamp in $stamp
+# What systemd tells of the unit: MainPID in $pid, SubState in $sub, its stamps in $started, $exited and $scheduled.
+main_process() {
     local said
-    said=$(systemctl show --timestamp=us+utc -p MainPID -p ExecMainStartTimestamp -- "$UNIT" 2>/dev/null </dev/null) ||
-        said=$(systemctl show -p MainPID -p ExecMainStartTimestamp -- "$UNIT" 2>/dev/null </dev/null)
-    pid=0 stamp=
+    set -- -p MainPID -p SubState -p ExecMainStartTimestamp -p ActiveExitTimestamp -p InactiveExitTimestamp -- "$UNIT"
+    said=$(systemctl show --timestamp=us+utc "$@" 2>/dev/null </dev/null) || said=$(systemctl show "$@" 2>/dev/null </dev/null)
+    pid=0 sub='' started='' exited='' scheduled=''
     while IFS== read -r key value; do
-        case $key in MainPID) pid=${value:-0} ;; ExecMainStartTimestamp) stamp=$value ;; esac
+        case $key in
+        MainPID) pid=${value:-0} ;;
+        SubState) sub=$value ;;
+        ExecMainStartTimestamp) started=$value ;;
+        ActiveExitTimestamp) exited=$value ;;
+        InactiveExitTimestamp) scheduled=$value ;;
+        esac
     done <<<"$said"
 }
 
+# Follow the unit from its end to its next main process, which is in $pid and $first then.
+await_restart() {
+    local old=$pid told_exit='' told_schedule=''
+    first=
+    while [ -z "$first" ]; do
+        console
+        main_process
+        [ "$exited" = "$told_exit" ] || { told_exit=$exited; say exited "$exited"; }
+        if [ "$sub" = auto-restart ] && [ "$scheduled" != "$told_schedule" ]; then
+            told_schedule=$scheduled
+            say scheduled "$scheduled"
+        fi
+        if [ "$pid" != 0 ] && [ "$pid" != "$old" ]; then born "$pid" && first=$born; fi
+        [ -n "$first" ] || nap 0.1
+    done
+    say new "$pid" "$started"
+}
+
 watch_process() {
-    local old=$pid first lo=$EPOCHREALTIME beat=$SECONDS
+    local first lo=$EPOCHREALTIME beat=$SECONDS
     born "$pid"
     first=$born
     say ready "$pid"
@@ -48,14 +75,7 @@ watch_process() {
         if [ "$born" != "$first" ]; then
             uptime
             say gone "$lo" "$EPOCHREALTIME" "$U"
-            old=$pid first=
-            while [ -z "$first" ]; do
-                console
-                main_process
-                if [ "$pid" != 0 ] && [ "$pid" != "$old" ]; then born "$pid" && first=$born; fi
-                [ -n "$first" ] || nap 0.2
-            done
-            say new "$pid" "$stamp"
+            await_restart
             lo=$EPOCHREALTIME
             continue
         fi
@@ -93,7 +113,7 @@ watch_health() {
             say same "$at"
         fi
         lo=$at
-        nap 0.02
+        if [ "$answer" = ok ]; then nap 0.02; else nap 0.005; fi # its first good answer is what counts
     done
 }
 

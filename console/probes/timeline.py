@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -14,6 +15,10 @@ LATE_S = 1.0
 """What was seen in the last second of a stable window may still be on its way when the result is asked for."""
 STAMP_S = 0.01
 """What a busy machine may put between an event and the stamp of it, at both ends together."""
+EXIT_STAMP_S = 0.004
+"""systemd's ActiveExitTimestamp lies within -4 and +2 ms of the process' death (20 kills measured)."""
+EXIT_SEARCH_S = 0.5
+"""A stamp further from the death that was seen belongs to another one."""
 
 
 class Bracket(msgspec.Struct, frozen=True):
@@ -66,6 +71,9 @@ class Timeline:
         self.ready = False
         self.ends: list[Bracket] = []
         self.starts: list[Start] = []
+        self.exits: list[float] = []
+        """When systemd says that main processes ended, on the node's clock in seconds; `schedules`: restarts."""
+        self.schedules: list[float] = []
         self.answers: list[Answer] = []
         self.known_until_s = float("-inf")
         """Until when the last answer is known to have stayed as it is."""
@@ -82,6 +90,10 @@ class Timeline:
                     self.ends.append(Bracket(float(rest[0]), float(rest[1]), float(rest[2])))
                 case "new":
                     self.starts.append(Start(int(rest[0]), parse_stamp(" ".join(rest[1:]))))
+                case "exited" | "scheduled":
+                    stamp_s = parse_stamp(" ".join(rest))
+                    if stamp_s is not None:
+                        (self.exits if word == "exited" else self.schedules).append(stamp_s)
                 case "ok" | "fail":
                     when = Bracket(float(rest[0]), float(rest[1]), float(rest[3]))
                     self.add_answer(Answer(word == "ok", when, rest[2]))
@@ -98,7 +110,7 @@ class Timeline:
     def measured(self, stable_for_s: float, how: str) -> Measured | None:
         """The recovery time, or None with the reason in `why`. The first moment that is followed by `stable_for_s`
         seconds without a bad answer and without another death counts."""
-        gone = self.ends[0] if self.ends else self._first_bad()
+        gone = self._narrowed(self.ends[0]) if self.ends else self._first_bad()
         if gone is None:
             if self.answers:
                 self.why = "neither the process' end nor a bad answer was seen"
@@ -135,13 +147,28 @@ class Timeline:
                 return back
         return None
 
+    def _narrowed(self, gone: Bracket) -> Bracket:
+        """The end as closely as systemd's stamp and what was seen allow together."""
+        stamps = [at_s for at_s in self.exits if gone.lo_s - EXIT_SEARCH_S <= at_s <= gone.hi_s + EXIT_SEARCH_S]
+        for at_s in stamps:
+            lo_s, hi_s = max(gone.lo_s, at_s - EXIT_STAMP_S), min(gone.hi_s, at_s + EXIT_STAMP_S)
+            if lo_s < hi_s:
+                return msgspec.structs.replace(gone, lo_s=lo_s, hi_s=hi_s)
+        return gone
+
     def _breakdown(self, gone: Bracket, back: Bracket) -> dict[str, float]:
-        stamps = [
-            start.at_s for start in self.starts if start.at_s is not None and gone.lo_s <= start.at_s <= back.hi_s
-        ]
-        if not stamps:
+        """Exit, restart scheduled, started, healthy: what lies between each two of them that are known."""
+
+        def last(stamps: list[float]) -> list[float]:
+            return [at_s for at_s in stamps if gone.lo_s <= at_s <= back.hi_s][-1:]
+
+        started = last([start.at_s for start in self.starts if start.at_s is not None])
+        if not started:
             return {}
-        return {"gone to restarted": stamps[-1] - gone.centre_s, "restarted to healthy": back.centre_s - stamps[-1]}
+        marks = [("exit", gone.centre_s)]
+        marks += [("scheduled", max(at_s, gone.centre_s)) for at_s in last(self.schedules) if at_s <= started[0]]
+        marks += [("started", started[0]), ("healthy", back.centre_s)]
+        return {f"{a} to {b}": then - now for (a, now), (b, then) in pairwise(marks)}
 
 
 def clock_step_s(first: Bracket, second: Bracket) -> float:

@@ -175,7 +175,7 @@ def gateway_observed(until_t: float = 15.0) -> list[ev.AnyEvent]:
             at_s=zero_s + 12.5,
             seconds=2.44,
             error_s=0.02,
-            breakdown={"gone to restarted": 1.02, "restarted to healthy": 1.42},
+            breakdown={"exit to started": 1.02, "started to healthy": 1.42},
         ),
         ev.ExpectationJudged(
             at_s=zero_s + 12.6, id="health", status=Status.PASS, observed="200 for 10 s", after_s=2.44, error_s=0.02

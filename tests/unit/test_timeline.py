@@ -45,8 +45,37 @@ def test_the_error_covers_everything_that_the_brackets_allow() -> None:
 
 def test_the_parts_add_up_to_the_whole() -> None:
     result = measured(*DEATH, *BACK, "same 112.5")
-    assert result.breakdown["gone to restarted"] == pytest.approx(2.0)
+    assert result.breakdown["exit to started"] == pytest.approx(2.0)
     assert sum(result.breakdown.values()) == pytest.approx(result.seconds)
+
+
+EXITED = "exited Thu 1970-01-01 00:01:40.012000 UTC"
+SCHEDULED = "scheduled Thu 1970-01-01 00:01:40.020000 UTC"
+
+
+def test_an_exit_stamp_within_what_was_seen_narrows_the_end() -> None:
+    result = measured(*DEATH, EXITED, *BACK, "same 112.5")
+    assert result.seconds == pytest.approx(102.22 - 100.012)
+    assert result.error_s == pytest.approx(0.004 + 0.02 + 0.01)
+
+
+@pytest.mark.parametrize("stamp", ["00:01:40.052000", "00:01:39.900000", "00:00:40.012000"])
+def test_an_exit_stamp_that_contradicts_what_was_seen_does_not_count(stamp: str) -> None:
+    result = measured(*DEATH, f"exited Thu 1970-01-01 {stamp} UTC", *BACK, "same 112.5")
+    assert result.seconds == pytest.approx(2.21)
+
+
+def test_the_anatomy_names_exit_schedule_start_and_health() -> None:
+    result = measured(*DEATH, EXITED, SCHEDULED, *BACK, "same 112.5")
+    assert list(result.breakdown) == ["exit to scheduled", "scheduled to started", "started to healthy"]
+    assert result.breakdown["exit to scheduled"] == pytest.approx(0.008)
+    assert result.breakdown["scheduled to started"] == pytest.approx(1.99)
+    assert sum(result.breakdown.values()) == pytest.approx(result.seconds)
+
+
+def test_the_schedule_of_another_restart_is_no_part_of_the_anatomy() -> None:
+    old = "scheduled Thu 1970-01-01 00:01:30.020000 UTC"
+    assert "exit to scheduled" not in measured(*DEATH, EXITED, old, *BACK, "same 112.5").breakdown
 
 
 def test_without_a_fine_start_stamp_there_is_no_breakdown() -> None:
