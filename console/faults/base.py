@@ -45,9 +45,9 @@ class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revert  idempotent; works on a full disk, without network and after a partial inject.
     clean   exit 0: no trace of any fault of this kind on the node; 1: traces, listed on stdout; else unknown.
 
-    Two lines have a meaning to the console: `restored: UNIT` on revert's stdout (it had to start UNIT, which had not
-    come back by itself) and `warning: …` on preflight's. effect may exit 3 while inject is still under way, with how
-    far it is on stdout.
+    Some lines have a meaning to the console: `restored: UNIT` on revert's stdout (it had to start UNIT, which had not
+    come back by itself), `warning: …` on preflight's, and `finding: …` on effect's, which is noted once. effect may
+    exit 3 while inject is still under way, with how far it is on stdout.
     """
 
     inject: str
@@ -56,7 +56,9 @@ class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clean: str
     preflight: str = ""
     """Asked at the baseline, changes nothing, needs no GAMEDAY_DIR: exit 0: the fault can be made and will mean
-    something; 1: refused, the reason on stdout; else unknown. Empty: nothing to ask."""
+    something; 1: it would not, the reason on stdout; 3: a guard rail forbids it, the reasons on stdout, each on a line
+    that a line `fix: …` may follow; else unknown. Asked as well before anyone ticks a checklist, where only a 3 counts.
+    Empty: nothing to ask."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):

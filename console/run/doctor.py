@@ -12,6 +12,7 @@ import msgspec
 from console.errors import GamedayError
 from console.fleet import Fleet
 from console.plan.plan import Plan
+from console.run.preflight import preflight
 from console.run.rails import node_rails
 from console.terms import Status
 
@@ -108,16 +109,12 @@ async def _experiment(scenario: str, plan: Plan, fleet: Fleet) -> list[Complaint
         rails = await node_rails(plan, planned.name, fleet)
         found += [Complaint(Status.FAIL, scenario, rail.what, rail.fix) for rail in rails]
     for action in plan.actions if not found else ():
-        if not action.scripts.preflight:
-            continue
         try:
-            done = await fleet.node(action.node).run("sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True)
+            said = await preflight(action, fleet)
         except GamedayError as error:
             found.append(Complaint(Status.UNKNOWN, scenario, str(error)))
             continue
-        said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        found += [Complaint(Status.UNKNOWN, scenario, line) for line in said if line.startswith("warning:")]
-        if done.exit_status != 0:
-            why = "; ".join(line for line in said if not line.startswith("warning:")) or done.stderr.strip()
-            found.append(Complaint(Status.FAIL, scenario, why or "its preflight failed without a word"))
+        found += [Complaint(Status.UNKNOWN, scenario, line) for line in said.warnings]
+        if said.answer != "fit":
+            found += [Complaint(Status.FAIL, scenario, what, fix) for what, fix in said.reasons]
     return found or [Complaint(Status.PASS, scenario, "can be run here")]

@@ -17,6 +17,7 @@ from console.probes.base import Prober, prober
 from console.probes.recovery import RecoveryWatch
 from console.record.journal import JournalError
 from console.run.judging import Judgement, ask_until_pass, judge
+from console.run.preflight import preflight
 from console.run.recorder import Recorder
 from console.run.takeback import Takeback
 from console.terms import Phase, Reason, Status
@@ -173,18 +174,12 @@ class Experiment:
 
     async def _preflight(self) -> None:
         for action in self.plan.actions:
-            if not action.scripts.preflight:
-                continue
-            done = await self.fleet.node(action.node).run(
-                "sh -s", input=action.scripts.preflight, timeout_s=20.0, sudo=True
-            )
-            said = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-            for line in said:
-                if line.startswith("warning:"):
-                    await self.recorder.emit(ev.Found(at_s=self._now_s, text=f"{action.node}: {line}"))
-            if done.exit_status != 0:
-                why = "; ".join(line for line in said if not line.startswith("warning:")) or done.stderr.strip()
-                raise NotRun(Reason.BASELINE, f"{action.node}: {why or 'the preflight script failed without a word'}")
+            said = await preflight(action, self.fleet)
+            for line in said.warnings:
+                await self.recorder.emit(ev.Found(at_s=self._now_s, text=f"{action.node}: {line}"))
+            if said.answer != "fit":
+                reason = Reason.REFUSED if said.answer == "refused" else Reason.BASELINE
+                raise NotRun(reason, f"{action.node}: {said.text}")
 
     async def _steady_state(self, when: Literal["baseline", "recovery"], limit_s: float) -> list[str]:
         """Judge every steady-state probe; returns those that do not hold, in words."""
@@ -237,7 +232,7 @@ class Experiment:
             await self._enter(Phase.OBSERVE)
             judges += [asyncio.create_task(self._judge(e, origin_s)) for e in late]
             if self._sustained:
-                await self._hold(origin_s)
+                await self._hold()
                 await self._finish(judges, 0.0)
             else:
                 await self._finish(judges, self.plan.scenario.observe_s - (self._now_s - origin_s))
@@ -265,23 +260,31 @@ class Experiment:
                 waited_s = float("inf")
             limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s(action.target)
             if proof.status is Status.PASS or waited_s > limit_s:
-                await self.recorder.emit(
-                    ev.EffectJudged(at_s=self._now_s, node=action.node, status=proof.status, evidence=proof.evidence)
-                )
+                await self._tell_effect(action.node, proof)
                 return proof.status is Status.PASS
             await asyncio.sleep(EFFECT_POLL_S)
 
-    async def _hold(self, origin_s: float) -> None:
-        """Keep a sustained fault for its time, proving it again and again, and last before the revert."""
-        end_s = origin_s + max(action.fault.lasts_s for action in self.plan.actions)
+    async def _tell_effect(self, node: str, proof: Proof) -> Proof:
+        """Record a proof of the effect; each `finding:` in it is noted once. Returns the proof without these."""
+        lines = proof.evidence.splitlines()
+        for line in lines:
+            told = f"{node}: {line.removeprefix('finding:').strip()}"
+            if line.startswith("finding:") and told not in (found.text for found in self.recorder.state.findings):
+                await self.recorder.emit(ev.Found(at_s=self._now_s, text=told))
+        proof = Proof(proof.status, "\n".join(line for line in lines if not line.startswith("finding:")))
+        await self.recorder.emit(
+            ev.EffectJudged(at_s=self._now_s, node=node, status=proof.status, evidence=proof.evidence)
+        )
+        return proof
+
+    async def _hold(self) -> None:
+        """Keep a sustained fault its time from the first proof on; proven again and again, last before the revert."""
+        end_s = self._now_s + max(action.fault.lasts_s for action in self.plan.actions)
         while True:
             left_s = end_s - self._now_s
             await asyncio.sleep(max(0.0, min(EFFECT_EVERY_S, left_s)))
             for action in self.plan.actions:
-                proof = await self.guards[action.node].effect()
-                await self.recorder.emit(
-                    ev.EffectJudged(at_s=self._now_s, node=action.node, status=proof.status, evidence=proof.evidence)
-                )
+                proof = await self._tell_effect(action.node, await self.guards[action.node].effect())
                 if proof.status is Status.FAIL:
                     await self.recorder.emit(
                         ev.Found(at_s=self._now_s, text=f"{action.node}: the fault ended early: {proof.evidence}")

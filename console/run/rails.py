@@ -11,6 +11,7 @@ from console.errors import NodeUnreachable, Refused
 from console.fleet import Fleet
 from console.nodes.sweep import Trace
 from console.plan.plan import Plan, check_against
+from console.run.preflight import preflight
 from console.terms import Reason
 
 
@@ -25,7 +26,7 @@ class Blocker(msgspec.Struct, frozen=True):
 
 
 async def guard_rails(plan: Plan, fleet: Fleet) -> list[Blocker]:
-    """Everything that stands in the way on the plan's nodes: links, guards of others, leftovers, missing programs."""
+    """Everything that stands in the way on the plan's nodes: links, guards, leftovers, programs, faults' own rails."""
     try:
         check_against(plan, fleet.inventory)
     except Refused as error:
@@ -40,7 +41,10 @@ async def node_rails(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
         traces = await fleet.look_for_traces(name)
         if traces is None:
             raise NodeUnreachable(f"{name} cannot be asked: {fleet.node(name).why or 'no answer'}")
-        return [_trace_rail(name, trace) for trace in traces] + await _missing_programs(plan, name, fleet)
+        missing = await _missing_programs(plan, name, fleet)
+        # Without its programs, or under another's guard, a preflight could not tell.
+        refused = [] if missing or traces else await _refused(plan, name, fleet)
+        return [_trace_rail(name, trace) for trace in traces] + missing + refused
     except NodeUnreachable as error:
         return [Blocker(str(error), "bring the node or the link back, then check again", Reason.REFUSED)]
 
@@ -63,4 +67,15 @@ async def _missing_programs(plan: Plan, name: str, fleet: Fleet) -> list[Blocker
     return [
         Blocker(f"{name} lacks the program '{program}'", f"install {program} on {name}", Reason.REFUSED)
         for program in done.stdout.split()
+    ]
+
+
+async def _refused(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
+    """What the faults' own guard rails say; whether they would mean something now is asked at the baseline."""
+    found = [await preflight(action, fleet) for action in plan.actions if action.node == name]
+    return [
+        Blocker(f"{name}: {what}", fix or "change the scenario's parameters", Reason.REFUSED)
+        for said in found
+        if said.answer == "refused"
+        for what, fix in said.reasons
     ]
