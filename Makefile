@@ -4,7 +4,7 @@ SETUP := sh .ci/setup
 LOCKS := pyproject.toml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check screenshots bench soak
+.PHONY: help setup setup-run demo test machines check screenshots bench soak
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -25,9 +25,14 @@ setup-run: .venv/.run
 demo: setup-run ## Three practice nodes up, the console on them, everything down again
 	@$(BIN)/gameday demo
 
-test: setup ## All tests, with the embedded lab for real
-	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
+test: setup ## All tests, with the labs for real (as root on Linux also the systemd lab)
+	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
 	@$(BIN)/pytest -n 4 --dist worksteal $(PYTEST_ARGS)
+
+# What the systemd lab's machines need, and their image, so that no test waits for it.
+machines: setup
+	@for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 mkfs.ext4:e2fsprogs; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
+	@$(BIN)/python -m console.lab.systemd.image
 
 check: setup ## Format, lint, types, imports
 	$(BIN)/ruff format --check .

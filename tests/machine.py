@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.lab.systemd.image import image
 from console.plan import inventory
 
-CACHE = Path("/var/cache/gameday-test")
-PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,sudo,procps,iproute2"
 DISK_MB = 64
 """How much may be written to the machine's disk."""
 CGROUPS = [Path("/sys/fs/cgroup") / base for base in ("systemd", "unified", "")]
@@ -66,20 +64,6 @@ def _do(*words: str) -> None:
     subprocess.run(words, check=True, capture_output=True)
 
 
-def image() -> Path:
-    """A Debian with what a machine needs; made once and kept."""
-    made = CACHE / "bookworm"
-    if not made.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        making = CACHE / f"bookworm.{os.getpid()}"
-        _do("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(making))
-        try:
-            making.rename(made)
-        except OSError:  # another process was faster
-            shutil.rmtree(making)
-    return made
-
-
 @contextlib.contextmanager
 def machine(keys: Path, folder: Path) -> Iterator[Machine]:
     """A booted machine that lets `gameday` in with a key in `keys`, and become root by sudo.
@@ -91,16 +75,19 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
     mount = (
         'for group in $groups; do mkdir "$group" && echo $$ >"$group/cgroup.procs" || exit; done; '
         f'mount -t tmpfs -o size={DISK_MB}m tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" && '
-        'mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && shift 2 && exec "$@"'
+        'mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && '
+        'cp "$3" "$1/root/etc/ssh/ssh_host_ed25519_key" && shift 3 && exec "$@"'
     )
     (keys / "disk").mkdir()
+    for key in ("key", "host_key"):
+        _do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / key))
     # A group of its own, for systemd would share the units' groups with the machines beside it.
     groups = [base / name for base in CGROUPS if (base / "cgroup.procs").exists()]
     with (keys / "console").open("wb") as log:
         process = subprocess.Popen(
             [
                 "setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child=KILL",
-                "sh", "-c", mount, "sh", str(keys / "disk"), str(root),
+                "sh", "-c", mount, "sh", str(keys / "disk"), str(root), str(keys / "host_key"),
                 "systemd-nspawn", "-q", "-b", "-D", str(keys / "disk" / "root"), f"--machine={name}", "--register=no",
                 "--keep-unit", f"--bind={folder}", f"--network-namespace-path=/run/netns/{name}",
             ],
@@ -109,7 +96,7 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
         )  # fmt: skip
     try:
         made = Machine(name, f"10.254.{number}.2", _leader(process), keys, folder)
-        _let_in(made, root)
+        _let_in(made)
         yield made
     finally:
         process.kill()  # and with it all that is in its process namespace, as also when this process is killed
@@ -168,14 +155,13 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def _let_in(made: Machine, root: Path) -> None:
-    _do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(made.keys / "key"))
+def _let_in(made: Machine) -> None:
     public = (made.keys / "key.pub").read_text().strip()
-    host_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
+    host_key = (made.keys / "host_key.pub").read_text()
     (made.keys / "known_hosts").write_text(f"{made.address} {host_key}")
     made.run(
         "sh", "-euc",
-        "useradd -m -s /bin/bash gameday; echo 'gameday ALL=(root) NOPASSWD: ALL' >/etc/sudoers.d/gameday\n"
+        "echo 'gameday ALL=(root) NOPASSWD: ALL' >/etc/sudoers.d/gameday\n"
         f"mkdir ~gameday/.ssh; echo '{public}' >~gameday/.ssh/authorized_keys",
     )  # fmt: skip
     give_up_at = time.monotonic() + BOOT_LIMIT_S
