@@ -11,13 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.errors import GamedayError
+from console.lab.fleet import SSH_USER
 
 CACHE = Path("/var/cache/gameday")
 SUITE = "bookworm"
-SSH_USER = "gameday"
+SERVICE_USER = "federation"
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "bash", "util-linux", "e2fsprogs", "procps"),
-    *("iproute2", "iptables", "iputils-ping", "curl", "strace", "stress-ng", "python3-minimal", "postgresql"),
+    *("iproute2", "iptables", "iputils-ping", "curl", "strace", "stress-ng", "postgresql"),
+    # The services' own Python, whatever the console's is: its interpreter may not run on this Debian.
+    *("python3-minimal", "python3-uvicorn", "python3-psycopg"),
     *("prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "prometheus-postgres-exporter"),
 )
 _LEAN = (
@@ -39,6 +42,7 @@ mkdir -p /pg_data
 chown postgres:postgres /pg_data
 pg_createcluster --locale=C.UTF-8 --datadir=/pg_data/main 15 main >/dev/null
 useradd -m -s /bin/bash {SSH_USER}
+useradd -r -m -d /var/lib/{SERVICE_USER} -s /usr/sbin/nologin {SERVICE_USER}
 # Each machine gets its own.
 rm -f /etc/ssh/ssh_host_*
 : >/etc/machine-id
@@ -53,9 +57,9 @@ def folder() -> Path:
 
 
 def image(progress: Callable[[str], None] = lambda _: None) -> Path:
-    """The image's folder, never to be written to. The first call makes it: a minute or two, 700 MB, from Debian's mirror.
+    """The image's folder, never to be written to. Two callers at once make one.
 
-    Two callers at once make one.
+    The first call takes a minute or two and 900 MB of disk, from Debian's mirror.
 
     Raises:
         GamedayError: it cannot be made; the sentence says why.
