@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from console.faults.connection_flood import ConnectionFlood
+from console.faults.cpu_pressure import CpuPressure
 from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
 
-AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart
+AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure
