@@ -101,8 +101,8 @@ class CpuPressure(Fault, frozen=True, tag="cpu-pressure"):
     def blast_radius(self, target: Target) -> str:
         """The whole node gets slower."""
         return (
-            f"Busy loops load {self._which} of {target.node} at normal priority for {self.hold_s:g} s: everything on it "
-            f"is slower, and what is close to its time limits may fail; it stays reachable."
+            f"Busy loops load {self._which} of {target.node} at normal priority for {self.hold_s:g} s: everything "
+            f"on it is slower, and what is close to its time limits may fail; it stays reachable."
         )
 
     def scripts(self, target: Target) -> Scripts:

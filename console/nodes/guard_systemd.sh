@@ -4,6 +4,8 @@
 #   hold        its main process, in bash: wait for the console's words, for as long as the lease at a time
 #   ended       its ExecStopPost=
 
+BEFORE_OTHERS=10 # how much nicer than the guard inject is, so that no load of its own making keeps the guard waiting
+
 tell() {
     [ "$1" != stop ] || mark stop
     [ ! -p "$D/lease" ] || echo "$1" 1<>"$D/lease"
@@ -41,7 +43,7 @@ patience() { systemd-notify WATCHDOG=1 "WATCHDOG_USEC=$1"0000; }
 inject() {
     unset NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC
     echo 0 >/proc/self/oom_score_adj
-    setsid sh "$D/guard" step inject </dev/null >/dev/null 2>&1
+    nice -n $BEFORE_OTHERS setsid sh "$D/guard" step inject </dev/null >/dev/null 2>&1
     echo $? >"$D/inject.status"
 }
 
@@ -97,7 +99,7 @@ take_unit() {
         -p Type=notify -p NotifyAccess=all -p TimeoutStartSec=8 \
         -p RuntimeMaxSec=${RUN_LIMIT}0ms -p WatchdogSec=$((LEASE + 100))0ms -p WatchdogSignal=SIGKILL \
         -p KillMode=control-group -p KillSignal=SIGKILL -p SuccessExitStatus=SIGKILL \
-        -p OOMPolicy=continue -p OOMScoreAdjust=-900 \
+        -p OOMPolicy=continue -p OOMScoreAdjust=-900 -p Nice=-$BEFORE_OTHERS \
         -p TimeoutStopSec=$((REVERT_LIMIT + 1500))0ms -p ExecStopPost="/bin/sh $D/guard ended" \
         "$(command -v bash)" "$D/guard" hold </dev/null 2>&1
 }

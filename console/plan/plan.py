@@ -17,7 +17,7 @@ from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
 from console.plan import strict
 from console.plan.inventory import Inventory, Node, Policy, Service
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe, SqlProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe, SqlProbe
 from console.plan.scenario import Action, Scenario
 from console.terms import Risk
 
@@ -206,7 +206,7 @@ class _Resolver:
             return msgspec.structs.replace(probe, unit=self.service(probe.node, probe.service, *at, "service").unit)
         if isinstance(probe, (SqlProbe, ConnectionsProbe)):
             self.database(probe.database, *at, "database")
-        elif isinstance(probe, CommandProbe):
+        elif isinstance(probe, (CommandProbe, LoadProbe)):
             self.node(probe.node, *at, "node")
         return probe
 

@@ -6,7 +6,7 @@ import msgspec
 
 from console.plan import strict
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe
 
 
 def render(plan: Plan) -> str:
@@ -57,4 +57,6 @@ def question(probe: AnyProbe) -> str:
             return f"connections of {probe.database}: {probe.state}"
         case CommandProbe():
             return f"on {probe.node}: {probe.command} ends with {probe.exit_code}"
+        case LoadProbe():
+            return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
     return f"on {probe.database}: {probe.sql} gives {probe.expect or 'any answer'}"

@@ -63,4 +63,12 @@ class CommandProbe(Probe, frozen=True, tag="command"):
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
-AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe
+class LoadProbe(Probe, frozen=True, tag="load"):
+    """How busy a node's processors are, all of them together, over about a second, in percent."""
+
+    node: str
+    at_least_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
+    at_most_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 100.0
+
+
+AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | LoadProbe

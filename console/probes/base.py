@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from console.errors import NodeUnreachable
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe
 from console.terms import Status
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Surroundings(Protocol):
 
 def prober(probe: AnyProbe, around: Surroundings) -> Prober:
     """The prober for that probe, whose names are resolved; it has not asked anything yet."""
-    from console.probes import command, connections, http, service, sql  # noqa: PLC0415 (they need this module)
+    from console.probes import command, connections, http, load, service, sql  # noqa: PLC0415 (they need this module)
 
     match probe:
         case HttpProbe():
@@ -70,6 +70,8 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return connections.ConnectionsProber(probe, around.database(probe.database))
         case CommandProbe():
             return command.CommandProber(probe, around.node(probe.node))
+        case LoadProbe():
+            return load.LoadProber(probe, around.node(probe.node))
         case _:
             return sql.SqlProber(probe, around.database(probe.database))
 

@@ -225,13 +225,21 @@ async def test_the_guard_outlives_changes_of_systemd_itself(site: Site, verb: st
 
 
 async def test_inject_finds_the_surroundings_that_the_proofs_find(site: Site) -> None:
-    script = "echo $HOME $PATH ${NOTIFY_SOCKET-} $(cat /proc/self/oom_score_adj)"
+    script = "echo $HOME $PATH ${NOTIFY_SOCKET-} $(cat /proc/self/oom_score_adj) $(nice)"
     guard = await going(site, inject=script, revert=script)
     told = (await result_of(guard)).output
     asked = await site.node.run("sh -c 'echo $HOME $PATH'", sudo=True)
-    assert told == f"{asked.stdout.strip()} 0"
+    assert told == f"{asked.stdout.strip()} 0 0"
     assert told.startswith("/root /")
     assert "\n" not in (await guard.revert()).evidence
+    await guard.release()
+
+
+async def test_a_load_that_inject_makes_keeps_the_guard_not_waiting(site: Site) -> None:
+    guard = await going(site, inject="sleep 60")
+    pid = (site.run_dir / "r1" / "main.pid").read_text().split()[0]
+    assert site.machine.run("ps", "-o", "ni=", "-p", pid).strip() == "-10"
+    assert (await guard.revert()).status is Status.PASS
     await guard.release()
 
 

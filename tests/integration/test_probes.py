@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from console.nodes.ssh import SshNode
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, ServiceProbe, SqlProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe, SqlProbe
 from console.probes.base import Observation, Prober, prober
 from console.probes.database import DatabaseLink, NoAnswer
 from console.terms import Status
@@ -93,6 +93,7 @@ def unreachable(around: Around) -> SshNode:
     [
         HttpProbe(node="nowhere", url="http://127.0.0.1:1/"),
         CommandProbe(node="nowhere", command="true"),
+        LoadProbe(node="nowhere"),
         SqlProbe(database=DATABASE),
         ConnectionsProbe(database=DATABASE, state="refused"),
     ],
@@ -230,3 +231,14 @@ def superuser(lab: Lab, sql: str) -> None:
         host=spec.host, port=spec.port, dbname=spec.dbname, user=SUPERUSER, passfile=passfile, autocommit=True
     ) as connection:
         connection.execute(sql.encode())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "status"), [({}, Status.PASS), ({"at_least_pct": 100.0, "at_most_pct": 0.0}, Status.FAIL)]
+)
+async def test_a_load_is_told_in_percent_and_judged_by_its_bounds(
+    around: Around, bounds: dict[str, float], status: Status
+) -> None:
+    seen = await around.ask(LoadProbe(node="greenfin", **bounds))
+    assert (seen.status, seen.text) == (status, f"{seen.values['busy_pct']:.0f} % busy")
+    assert 0 < seen.values["busy_pct"] <= 100

@@ -75,7 +75,8 @@ def test_the_loops_are_seen_to_burn_with_numbers(node: Loaded) -> None:
     told = re.fullmatch(
         r"1 of 1 loops burn: they used (\d+\.\d\d) s of processor time in 1 s; the node is (\d+) % busy", effect.said
     )
-    assert told and effect.code == 0, effect.said
+    assert told, effect.said
+    assert effect.code == 0
     assert float(told[1]) > 0
     assert node.run("clean", fault).code == 1
     assert node.run("revert", fault) == Ran(0, "")
