@@ -19,6 +19,7 @@ from console.plan.approval import Approval
 from console.plan.inventory import Inventory, load_inventory
 from console.plan.plan import Plan, check_against, new_run_id, resolve
 from console.plan.scenario import Scenario, load_scenario
+from console.plan.window import parse
 from console.record import journal, runs
 from console.record import log as log_file
 from console.record.home import state_home
@@ -104,6 +105,8 @@ class Session:
         thermal = self.inventory.thermal_memory
         while thermal:
             await asyncio.sleep(DELIVER_EVERY_S)
+            if self.busy:
+                continue  # a run may be counting these very rows
             try:
                 connect = self.fleet.database(thermal.database).connect_new
                 box = Outbox(runs.outbox_home())
@@ -153,8 +156,10 @@ class Session:
         file = library.find(name, self.inventory)
         return load_scenario(file), file
 
-    def make_plan(self, name: str, overrides: dict[str, str] | None = None, operator: str = "") -> Plan:
-        """Resolve a scenario against the inventory.
+    def make_plan(
+        self, name: str, overrides: dict[str, str] | None = None, operator: str = "", window: str = ""
+    ) -> Plan:
+        """Resolve a scenario against the inventory; `window` as console.plan.window.parse takes it, empty: the default.
 
         Raises:
             BadInput: a name that cannot be resolved.
@@ -162,13 +167,15 @@ class Session:
         """
         file = library.find(name, self.inventory)
         scenario = load_scenario(file, overrides)
+        created = datetime.fromtimestamp(self.clock(), UTC)
         return resolve(
             scenario,
             self.inventory,
             operator=operator or operator_for(scenario.risk, self.inventory),
             run=new_run_id(),
-            created=datetime.fromtimestamp(self.clock(), UTC),
+            created=created,
             file=file,
+            window=parse(window, created) if window else None,
         )
 
     def start(self, plan: Plan, approvals: Iterable[Approval] = ()) -> RunHandle:

@@ -32,15 +32,30 @@ LONGEST_S = 7 * 86_400
     "--set", "settings", multiple=True, metavar="K=V", help="Override a parameter of the fault, or observe_s."
 )
 @click.option("--operator", default="", metavar="PRINCIPAL", help="Who launches it.")
+@click.option(
+    "--window",
+    default="",
+    metavar="START/END",
+    help="When it may be injected, like now/+1h or 2026-11-21T02:00Z/PT2H; signed with the plan.",
+)
 @inventory_option
-def plan(scenario: str, output: Path | None, settings: tuple[str, ...], operator: str, inventory: Path | None) -> None:
+def plan(  # noqa: PLR0917 (click gives them by name)
+    scenario: str,
+    output: Path | None,
+    settings: tuple[str, ...],
+    operator: str,
+    window: str,
+    inventory: Path | None,
+) -> None:
     """Resolve a scenario against the inventory and show what would be done where; touch nothing."""
     from console.plan import approval, library
     from console.plan import plan as plans
     from console.plan.inventory import load_inventory
     from console.plan.scenario import load_scenario
+    from console.plan.window import parse
 
     known = load_inventory(find_inventory(inventory))
+    created = datetime.now(UTC)
     file = library.find(scenario, known)
     chosen = load_scenario(file, pairs("--set", settings))
     made = plans.resolve(
@@ -48,8 +63,9 @@ def plan(scenario: str, output: Path | None, settings: tuple[str, ...], operator
         known,
         operator=operator or approval.operator_for(chosen.risk, known),
         run=plans.new_run_id(),
-        created=datetime.now(UTC),
+        created=created,
         file=file,
+        window=parse(window, created) if window else None,
     )
     _show(made)
     if output:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     "--override", "overrides", multiple=True, metavar="ITEM=REASON", help="Go on without an item; low risk only."
 )
 @click.option("--approval", "approvals", multiple=True, type=click.Path(path_type=Path), help="An approval file.")
+@click.option(
+    "--window", default="", metavar="START/END", help="Maintenance window, like now/+1h, where one is needed."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines; the last line is the result.")
 def run(  # noqa: PLR0917 (click gives them by name)
@@ -43,6 +46,7 @@ def run(  # noqa: PLR0917 (click gives them by name)
     attest: tuple[str, ...],
     overrides: tuple[str, ...],
     approvals: tuple[Path, ...],
+    window: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -52,7 +56,7 @@ def run(  # noqa: PLR0917 (click gives them by name)
     from console.session import Session
 
     session = Session(find_inventory(inventory))
-    chosen = _plans(session, what, _pairs("--set", settings))
+    chosen = _plans(session, what, _pairs("--set", settings), window)
     signed = [approval.load(file) for file in approvals]
     answers = _Answers(frozenset(attest), _pairs("--override", overrides))
     if dry_run:
@@ -85,7 +89,7 @@ def _pairs(flag: str, texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str]) -> list[Plan]:
+def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str], window: str) -> list[Plan]:
     from console.plan import library
     from console.plan import plan as plans
 
@@ -93,13 +97,15 @@ def _plans(session: Session, what: tuple[str, ...], settings: dict[str, str]) ->
     for name in what:
         if name.startswith("suite:"):
             names = library.suite(name.removeprefix("suite:"), session.inventory)
-            chosen += [session.make_plan(member, settings) for member in names]
+            chosen += [session.make_plan(member, settings, window=window) for member in names]
         elif name.endswith(".json"):
             if settings:
                 raise BadInput(f"--set cannot change a plan that is already made: {name}")
+            if window:
+                raise BadInput(f"--window cannot change a plan that is already made: {name}")
             chosen.append(plans.load(Path(name)))
         else:
-            chosen.append(session.make_plan(name, settings))
+            chosen.append(session.make_plan(name, settings, window=window))
     return chosen
 
 

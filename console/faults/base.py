@@ -16,6 +16,12 @@ class DatabaseTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int
     dbname: str
     user: str
+    node: str = ""
+    """The node that it runs on."""
+    unit: str = ""
+    """The unit that runs it; empty: not known."""
+    backup_dir: str = ""
+    """Where a fault that needs a fresh backup puts it, on its node; empty: nowhere."""
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +38,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseTarget | None = None
     never: tuple[str, ...] = ()
     """Paths that no fault may touch."""
+    window: tuple[int, int] | None = None
+    """The maintenance window, in seconds since the epoch; None: any time."""
 
 
 class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,8 +54,9 @@ class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clean   exit 0: no trace of any fault of this kind on the node; 1: traces, listed on stdout; else unknown.
 
     Some lines have a meaning to the console: `restored: UNIT` on revert's stdout (it had to start UNIT, which had not
-    come back by itself), `warning: …` on preflight's, and `finding: …` on effect's, which is noted once. effect may
-    exit 3 while inject is still under way, with how far it is on stdout.
+    come back by itself), `warning: …` on preflight's, and on effect's `finding: …`, which is noted once, and
+    `struck: N s ago`, for a blow that needs time before it falls: limits and the recovery time count from then. effect
+    may exit 3 while inject is still under way, with how far it is on stdout.
     """
 
     inject: str
@@ -76,6 +85,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     needs_database: ClassVar[bool] = False
     needs_units: ClassVar[bool] = False
     needs_process: ClassVar[bool] = False
+    needs_window: ClassVar[bool] = False
+    """Only inside a maintenance window, which is signed with the plan."""
+    beside_database: ClassVar[bool] = False
+    """Acts on the database's own node, and on its unit."""
 
     @property
     def kind(self) -> str:

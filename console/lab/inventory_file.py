@@ -39,6 +39,8 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
             "sudo": False,
             "run_dir": str(lab.node(node.name).run),
             "disks": [mount_point(lab.root)],
+            # There is no systemd here, and nothing in a lab is worth more than the practice.
+            "shell_guard_for_high": True,
             "never": ["/ganuda", "/pg_data", "/sag_data"],
             "services": {service.name: _service(service, ports) for service in node.services},
         }
@@ -58,6 +60,7 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
                 "port": ports["postgresql"],
                 "passfile": here(lab.passfile),
                 "service": "postgresql",
+                "backup_dir": str(lab.backups),
             }
         },
         "thermal_memory": {"database": DATABASE, "table": "thermal_memory_archive"},

@@ -100,7 +100,8 @@ async def choose_guard(node: SshNode, planned: PlannedNode, plan: Plan) -> Guard
     A node is asked once.
 
     Raises:
-        NotArmed: the risk is high, a fault acts on this node, and it cannot have a guard on systemd.
+        NotArmed: the risk is high, a fault acts on this node, it cannot have a guard on systemd, and the plan does not
+            accept another.
         NodeUnreachable: no answer.
     """
     why = _why_shell.get(node)
@@ -109,8 +110,10 @@ async def choose_guard(node: SshNode, planned: PlannedNode, plan: Plan) -> Guard
         why = "" if done.exit_status == 0 else (done.stdout.strip() or done.stderr.strip() or "it gave no answer")
         if done.stdout or not why:
             _why_shell[node] = why
-    if why and plan.scenario.risk is Risk.HIGH and any(action.node == node.name for action in plan.actions):
-        raise NotArmed(f"{node.name}: high risk needs the guard on systemd, and here {why}")
+    acts = any(action.node == node.name for action in plan.actions)
+    if why and plan.scenario.risk is Risk.HIGH and acts and not planned.shell_guard_for_high:
+        fix = "set shell_guard_for_high in the inventory to accept the shell's"
+        raise NotArmed(f"{node.name}: high risk needs the guard on systemd, and here {why}; {fix}")
     return LeasedGuard(node, planned, plan, "shell" if why else "systemd")
 
 

@@ -313,7 +313,10 @@ def run_limit_s(plan: Plan) -> float:
     """How long a guard holds at most, in seconds, even while its console goes on asking."""
     scenario = plan.scenario
     after_s = [e.within_s + e.stable_for_s for e in scenario.expectations if e.after == "revert"]
-    faults_s = sum(action.fault.lasts_s + action.fault.revert_limit_s for action in plan.actions)
+    faults_s = sum(
+        action.fault.inject_limit_s(action.target) + action.fault.lasts_s + action.fault.revert_limit_s
+        for action in plan.actions
+    )
     return min(RUN_LIMIT_S, scenario.observe_s + faults_s + max(after_s, default=0.0) + RUN_SLACK_S)
 
 

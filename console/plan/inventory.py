@@ -23,6 +23,7 @@ MaybeWord = Annotated[
 ]
 Absolute = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^/[^\n]*$", description="an absolute path")]
 """A relative path on a node would protect or show nothing."""
+MaybeAbsolute = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^(/[^\n]*)?$", description="an absolute path")]
 
 TableName = Annotated[
     str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$", description="a table's plain name")
@@ -69,6 +70,9 @@ class Node(Part, frozen=True):
     """The mount points that are watched."""
     never: tuple[Absolute, ...] = ()
     """Paths that no fault may touch, nor the file systems that hold them."""
+    shell_guard_for_high: bool = False
+    """Where the node has no systemd: accept the shell's guard for high risk too. It is two processes that watch each
+    other; both killed at once would leave the fault. Signed with the plan."""
     services: dict[str, Service] = {}
 
 
@@ -84,6 +88,9 @@ class Database(Part, frozen=True):
     """A pgpass file on the console, relative to the inventory; empty: ~/.pgpass."""
     service: str = ""
     """The service on `node` that runs it."""
+    backup_dir: MaybeAbsolute = ""
+    """A folder on `node` for the fresh backup that a fault like postgres-crash takes first; the newest three of ours
+    are kept. Empty: such a fault is refused."""
 
 
 class ThermalMemory(Part, frozen=True):

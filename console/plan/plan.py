@@ -19,6 +19,7 @@ from console.plan import strict
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe, SqlProbe
 from console.plan.scenario import Action, Scenario
+from console.plan.window import DEFAULT, Window, between
 from console.terms import Risk
 
 RUN_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -39,6 +40,8 @@ class PlannedNode(Part, frozen=True):
     run_dir: str
     units: dict[str, str]
     """Service -> unit, for the services that the plan names."""
+    shell_guard_for_high: bool = False
+    """The shell's guard is accepted for high risk; as the inventory says."""
 
 
 class PlannedAction(Part, frozen=True):
@@ -67,6 +70,8 @@ class Plan(Part, frozen=True):
     """Every node that the plan touches or measures, in name order: all are armed."""
     actions: tuple[PlannedAction, ...]
     policy: Policy
+    window: Window | None = None
+    """When its faults may be injected; None: at any time."""
 
     @property
     def digest(self) -> str:
@@ -111,19 +116,34 @@ def load(file: Path) -> Plan:
         raise BadInput(f"not a plan: {error}", file=file, line=1) from error
     if not strict.NAME.fullmatch(plan.run):
         raise BadInput(f"the run id {plan.run[:40]!r} is no id", file=file, line=1)
+    try:
+        _ = plan.window and plan.window.epochs
+    except ValueError as error:
+        raise BadInput(f"its window is none: {error}", file=file, line=1) from error
     return plan
 
 
 def resolve(
-    scenario: Scenario, inventory: Inventory, *, operator: str, run: str, created: datetime, file: Path | None = None
+    scenario: Scenario,
+    inventory: Inventory,
+    *,
+    operator: str,
+    run: str,
+    created: datetime,
+    file: Path | None = None,
+    window: Window | None = None,
 ) -> Plan:
     """Resolve every name of the scenario against the inventory; with its `file`, errors name the line.
+
+    A fault that needs a maintenance window gets an hour from `created` when none is given.
 
     Raises:
         BadInput: a name that the inventory lacks.
         Refused: a guard rail of a fault.
     """
-    resolver = _Resolver(scenario, inventory, run, file)
+    if window is None and any(action.fault.needs_window for action in scenario.method):
+        window = between(created, created + DEFAULT)
+    resolver = _Resolver(scenario, inventory, run, file, window)
     resolved = msgspec.structs.replace(
         scenario,
         steady_state=tuple(
@@ -147,6 +167,7 @@ def resolve(
         nodes=tuple(resolver.planned_node(name) for name in sorted(resolver.units)),
         actions=actions,
         policy=inventory.approvals.policy(scenario.risk) if scenario.method else inventory.approvals.policy(Risk.LOW),
+        window=window,
     )
 
 
@@ -156,11 +177,14 @@ class _Resolver:
     `at` is always the path of keys to the place in the scenario that is being resolved.
     """
 
-    def __init__(self, scenario: Scenario, inventory: Inventory, run: str, file: Path | None) -> None:
+    def __init__(
+        self, scenario: Scenario, inventory: Inventory, run: str, file: Path | None, window: Window | None
+    ) -> None:
         self.scenario = scenario
         self.inventory = inventory
         self.run = run
         self.file = file
+        self.window = window
         self.units: dict[str, dict[str, str]] = {}
 
     def node(self, name: str, *at: str | int) -> Node:
@@ -181,7 +205,16 @@ class _Resolver:
             raise self._unknown("database", name, self.inventory.databases, *at)
         database = self.inventory.databases[name]
         self.node(database.node, *at)
-        return DatabaseTarget(host=database.host, port=database.port, dbname=database.dbname, user=database.user)
+        services = self.inventory.nodes[database.node].services
+        return DatabaseTarget(
+            host=database.host,
+            port=database.port,
+            dbname=database.dbname,
+            user=database.user,
+            node=database.node,
+            unit=services[database.service].unit if database.service else "",
+            backup_dir=database.backup_dir,
+        )
 
     def _unknown(self, kind: str, name: str, known: Iterable[str], *at: str | int) -> BadInput:
         return self._bad(f"no {kind} is named {name[:60]!r} in the inventory{near_match(name, known)}", *at)
@@ -224,13 +257,20 @@ class _Resolver:
             raise self._bad(f"{fault.kind} needs a service that has a 'process' in the inventory", *at)
         if fault.needs_database and not action.database:
             raise self._bad(f"{fault.kind} needs 'database'", *at)
+        database = self.database(action.database, *at, "database") if action.database else None
+        if fault.beside_database and database:
+            if database.node != action.node:
+                raise self._bad(f"database '{action.database}' runs on {database.node}, not here", *at, "node")
+            if database.unit:  # so that its start by the revert is seen as such
+                self.service(action.node, self.inventory.databases[action.database].service, *at, "database")
         target = Target(
             node=action.node,
             run=self.run,
             units=units,
             process=process,
-            database=self.database(action.database, *at, "database") if action.database else None,
+            database=database,
             never=node.never,
+            window=self.window.epochs if self.window else None,
         )
         return PlannedAction(
             node=action.node,
@@ -250,6 +290,7 @@ class _Resolver:
             sudo=node.sudo,
             run_dir=node.run_dir,
             units=dict(sorted(self.units[name].items())),
+            shell_guard_for_high=node.shell_guard_for_high,
         )
 
 
@@ -268,10 +309,18 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
             wrong.append(
                 f"node '{planned.name}' is {node.address}:{node.port}, the plan says {planned.address}:{planned.port}"
             )
+        elif planned.shell_guard_for_high and not node.shell_guard_for_high:
+            wrong.append(f"the inventory does not accept the shell's guard for high risk on '{planned.name}'")
     wrong += [
         f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
         for action in plan.actions
         if action.fault.scripts(action.target) != action.scripts
+    ]
+    wrong += [
+        f"{action.fault.kind} on '{action.node}' is not bound to the plan's maintenance window"
+        for action in plan.actions
+        if action.target.window != (plan.window.epochs if plan.window else None)
+        or (action.fault.needs_window and plan.window is None)
     ]
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")

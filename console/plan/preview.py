@@ -7,6 +7,9 @@ import msgspec
 from console.plan import strict
 from console.plan.plan import Plan, PlannedAction
 from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe
+from console.terms import Risk
+
+SHELL_GUARD = "where there is no systemd, two processes killed at once would leave the fault"
 
 
 def render(plan: Plan) -> str:
@@ -19,6 +22,11 @@ def render(plan: Plan) -> str:
         f"approval: {asked}",
         "nodes armed: " + ", ".join(f"{n.name} ({n.user or 'ssh user'}@{n.address}:{n.port})" for n in plan.nodes),
     ]
+    if plan.window:
+        lines.append(f"maintenance window: {plan.window}; outside of it nothing is injected")
+    fenced = ", ".join(node.name for node in plan.nodes if node.shell_guard_for_high)
+    if fenced and scenario.risk is Risk.HIGH:
+        lines.append(f"high risk under the shell's guard is accepted on {fenced}: {SHELL_GUARD}")
     for action in plan.actions:
         lines += ["", *_action(action)]
     if not plan.actions:

@@ -211,6 +211,9 @@ class Experiment:
         why = await self._approvals_hold()
         if why:
             raise NotRun(Reason.APPROVAL, why)
+        closed = self.plan.window.closed(self._now_s) if self.plan.window else ""
+        if closed:
+            raise NotRun(Reason.REFUSED, closed)
         await self._enter(Phase.INJECT)
         for action in self.plan.actions:
             await self.recorder.emit(ev.Injecting(at_s=self._now_s, node=action.node))

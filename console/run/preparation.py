@@ -155,7 +155,9 @@ class Preparation:
     def blockers(self) -> list[Blocker]:
         """Every reason against a launch now, all at once."""
         state = self.recorder.state
-        found = [
+        closed = self.plan.window.closed(self._now_s) if self.plan.window else ""
+        found = [Blocker(closed, "make a new plan with --window START/END", Reason.REFUSED)] if closed else []
+        found += [
             Blocker(
                 f"{item.brief.title}: {_why(item.status.value, item.evidence, item.brief.automatic)}",
                 _item_fix(item.brief, self.plan.scenario.risk),

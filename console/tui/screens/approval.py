@@ -70,6 +70,7 @@ class ApprovalScreen(Page):
                 words.risk(risk), f" risk needs {need} approval    ", settled, (f"  {summary}", words.QUIET),
                 ("\nplan digest ", words.QUIET), handle.plan.digest[:16],
                 ("   any change of the plan voids every signature", words.QUIET),
+                (f"\nmaintenance window {handle.plan.window}" if handle.plan.window else "", words.QUIET),
             )
         )  # fmt: skip
         line = self.query_one("#line", Static)

@@ -72,6 +72,8 @@ class ConfirmScreen(Page):
         ]
         armed = ", ".join(node.name for node in plan.nodes)
         lines.append(words.text(f"armed first: {armed}; lease {plan.lease_s:g} s", words.QUIET))
+        if plan.window:
+            lines.append(words.text(f"maintenance window: {plan.window}", words.QUIET))
         self.query_one("#target", Static).update(Content("\n").join(lines))
         self.query_one("#abort", Static).update(Content("\n").join(self.handle.abort_preview()))
         hand = self.query_one("#hand", Static)
