@@ -22,6 +22,8 @@ class LabService:
     """The path that answers 200 on the service's own port; empty: it listens on none."""
     process: str = ""
     label: str = ""
+    port: int = 0
+    """Where it listens on a node that has a network of its own; 0: nowhere."""
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -49,6 +51,7 @@ FLEET: tuple[LabNode, ...] = (
                 # Long enough for people to see it gone, far below the 5 s in which the restart has to be noticed.
                 restart_s=2.0,
                 health="/health",
+                port=8080,
                 process="uvicorn gateway:app",
                 environment={"GATEWAY_MODE": "ok"},
             ),
@@ -60,6 +63,7 @@ FLEET: tuple[LabNode, ...] = (
                 recovery="manual",
                 restart="no",
                 health="/health",
+                port=8000,
                 label="stand-in",
             ),
             LabService(
@@ -70,6 +74,7 @@ FLEET: tuple[LabNode, ...] = (
                 recovery="manual",
                 restart="no",
                 health="/health",
+                port=4000,
                 label="stand-in",
             ),
             LabService("it-triad", "it_triad", "Asks the gateway for its health and notes the answer"),
@@ -86,6 +91,7 @@ FLEET: tuple[LabNode, ...] = (
                 description="PostgreSQL with the federation's database",
                 criticality="critical",
                 restart="on-failure",
+                port=5432,
             ),
             LabService(
                 "grafana-server",
@@ -93,6 +99,7 @@ FLEET: tuple[LabNode, ...] = (
                 "Stand-in for Grafana",
                 criticality="high",
                 health="/api/health",
+                port=3000,
                 label="stand-in",
             ),
         ),
@@ -103,8 +110,16 @@ FLEET: tuple[LabNode, ...] = (
 )
 
 
+def ssh_port_names() -> list[str]:
+    """The names of the ports by which the nodes are reached."""
+    return [f"ssh.{node.name}" for node in FLEET]
+
+
+def service_ports() -> dict[str, int]:
+    """Where services listen on nodes that have networks of their own, by the service's name."""
+    return {service.name: service.port for node in FLEET for service in node.services if service.port}
+
+
 def port_names() -> list[str]:
     """The names of all ports that the lab needs: `ssh.NODE` for each node, else the service's name."""
-    services = [service for node in FLEET for service in node.services]
-    listening = [service.name for service in services if service.health or service.name == "postgresql"]
-    return [*(f"ssh.{node.name}" for node in FLEET), *listening]
+    return [*ssh_port_names(), *service_ports()]

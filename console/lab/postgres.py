@@ -19,15 +19,18 @@ from psycopg import sql
 
 from console.errors import GamedayError
 from console.lab.layout import LabLayout
+from console.lab.network import LOOPBACK, NETWORKS, Network
 from console.lab.private_file import write_private
 
 DATABASE = "federation"
 SUPERUSER = "lab"
 CONSOLE_ROLE = "gameday"
 SERVICE_ROLE = "app"
+BASELINE_CONNECTIONS = 9
+"""What the services together hold open to the database once all are connected."""
 
 _SETTINGS = """
-listen_addresses = '127.0.0.1'
+listen_addresses = '{listen}'
 port = {port}
 unix_socket_directories = ''
 max_connections = 60
@@ -56,11 +59,21 @@ class Cluster:
     """A cluster's place, port and passwords (each random)."""
 
     data: Path
-    port: int
+    network: Network
     binaries: Path
     passwords: Mapping[str, str] = field(
         default_factory=lambda: {role: secrets.token_urlsafe(24) for role in (SUPERUSER, CONSOLE_ROLE, SERVICE_ROLE)}
     )
+
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        return self.network.ports["postgresql"]
+
+    @property
+    def host(self) -> str:
+        """Where the lab's daemon and other nodes reach it."""
+        return self.network.address("bluefin")
 
     def command(self, program: str) -> list[str]:
         """How to call that program of PostgreSQL as somebody who is not root: it refuses to serve as root."""
@@ -68,7 +81,8 @@ class Cluster:
 
     def pgpass(self, *roles: str) -> str:
         """A pgpass file. Any port of the loopback, so that it serves through a forwarded port too."""
-        return "".join(f"127.0.0.1:*:*:{role}:{self.passwords[role]}\n" for role in roles)
+        hosts = dict.fromkeys([LOOPBACK, self.host])
+        return "".join(f"{host}:*:*:{role}:{self.passwords[role]}\n" for host in hosts for role in roles)
 
 
 def find_binaries() -> Path:
@@ -131,7 +145,10 @@ async def make_cluster(cluster: Cluster) -> None:
         lines = output.decode(errors="replace").strip().splitlines() or ["no message"]
         raise GamedayError(f"PostgreSQL's initdb failed: {lines[-1]}")
     with (cluster.data / "postgresql.conf").open("a") as settings:
-        settings.write(_SETTINGS.format(port=cluster.port))
+        settings.write(_SETTINGS.format(port=cluster.port, listen="*" if cluster.network.own else LOOPBACK))
+    if cluster.network.own:
+        with (cluster.data / "pg_hba.conf").open("a") as rules:
+            rules.writelines(f"host all all {network} scram-sha-256\n" for network in NETWORKS)
 
 
 async def connect(cluster: Cluster, dbname: str, limit_s: float = 15.0) -> psycopg.AsyncConnection[tuple[object, ...]]:
@@ -144,7 +161,7 @@ async def connect(cluster: Cluster, dbname: str, limit_s: float = 15.0) -> psyco
     while True:
         try:
             return await psycopg.AsyncConnection.connect(
-                host="127.0.0.1",
+                host=cluster.host,
                 port=cluster.port,
                 dbname=dbname,
                 user=SUPERUSER,
@@ -182,6 +199,12 @@ async def connections_of(cluster: Cluster, role: str) -> int:
     return int(str(row[0])) if row else 0
 
 
+async def unconnected(cluster: Cluster) -> str:
+    """Something to say while not all services are connected to the database; empty when they are."""
+    count = await connections_of(cluster, SERVICE_ROLE)
+    return "" if count >= BASELINE_CONNECTIONS else f"the services' link to the database ({count} connections)"
+
+
 async def backup(lab: LabLayout, cluster: Cluster) -> None:
     """Write the backup that the pre-test checklist looks for.
 
@@ -189,7 +212,7 @@ async def backup(lab: LabLayout, cluster: Cluster) -> None:
         GamedayError: pg_dump failed.
     """
     lab.backups.mkdir(mode=0o700)
-    where = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", SUPERUSER, DATABASE]
+    where = ["-h", cluster.host, "-p", str(cluster.port), "-U", SUPERUSER, DATABASE]
     process = await asyncio.create_subprocess_exec(
         str(cluster.binaries / "pg_dump"),
         *where,

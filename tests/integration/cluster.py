@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from console.lab import postgres
+from console.lab.network import Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE, SERVICE_ROLE, SUPERUSER, Cluster
 from console.lab.private_file import write_private
 
@@ -22,7 +23,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    cluster = Cluster(folder / "pgdata", port, postgres.find_binaries())
+    cluster = Cluster(folder / "pgdata", Network({"postgresql": port}, "a test"), postgres.find_binaries())
     asyncio.run(postgres.make_cluster(cluster))
     with (folder / "postgres.log").open("w") as log:
         server = subprocess.Popen(

@@ -24,4 +24,4 @@ class StandIn(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["STAND_IN_PORT"])), StandIn).serve_forever()
+    ThreadingHTTPServer((os.environ["STAND_IN_HOST"], int(os.environ["STAND_IN_PORT"])), StandIn).serve_forever()
