@@ -45,8 +45,11 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The four POSIX sh texts of one fault on one node; each starts with `set -eu`.
 
-    They are called by path, without arguments, with the environment variable GAMEDAY_DIR set to the
-    run's own folder on the node (mode 0700), in which they may keep state. What each promises:
+    They are called by path, without arguments, with the environment variable GAMEDAY_DIR set to the action's own folder
+    on the node (mode 0700), in which they may keep state. It lies in memory: after a reboot it is made again, empty but
+    for what inject had put into GAMEDAY_UNDO, and revert and clean must do with that. GAMEDAY_UNDO is the action's
+    folder on the node's disk where the fault survives a reboot, else the same as GAMEDAY_DIR. What inject notes there
+    has to be synced before the thing is made that it tells of: shell.KEEP does that. What each promises:
 
     inject  makes the fault; everything that it makes carries the run id.
     effect  exit 0: the fault acts now; 1: it does not, the reason on stdout; else unknown.
@@ -82,6 +85,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """Programs that the node must have, by name."""
     sustained: ClassVar[bool]
     """True: acts until it is reverted, proven again every 5 s. False: a blow whose self-recovery is judged."""
+    survives_reboot: ClassVar[bool] = False
+    """True: what it made is still there after a reboot, so that its scripts must be too. See Scripts."""
     needs_database: ClassVar[bool] = False
     needs_units: ClassVar[bool] = False
     needs_process: ClassVar[bool] = False

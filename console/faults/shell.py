@@ -64,6 +64,14 @@ ready() { # is $unit active, and would one more start stay below its start limit
 """systemd does not tell how many starts it has counted, so a unit in a row of restarts that is younger than the window
 is taken to have used them all."""
 
+KEEP = """\
+keep() { # FILE: what inject has noted in it, in GAMEDAY_DIR, is there after a reboot too
+  [ "$GAMEDAY_UNDO" = "$GAMEDAY_DIR" ] || cp "$1" "$GAMEDAY_UNDO/$1"
+  sync "$GAMEDAY_UNDO/$1" "$GAMEDAY_UNDO"
+}
+"""
+"""For inject of a fault that survives a reboot: note, keep, and only then make."""
+
 
 def head(target: Target, *, mark: str = "") -> str:
     """How each script begins: strict, in the run's folder; with `mark`, a kind of fault, as inject does.

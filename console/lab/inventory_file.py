@@ -38,6 +38,7 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
             "known_hosts": here(lab.known_hosts),
             "sudo": False,
             "run_dir": str(lab.node(node.name).run),
+            "undo_dir": str(lab.node(node.name).undo),
             "disks": [mount_point(lab.root)],
             # There is no systemd here, and nothing in a lab is worth more than the practice.
             "shell_guard_for_high": True,

@@ -52,6 +52,11 @@ class NodeLayout:
         return self.root / "run"
 
     @property
+    def undo(self) -> Path:
+        """Where the guard's folder is also kept, `undo_dir` of the inventory."""
+        return self.root / "undo"
+
+    @property
     def log(self) -> Path:
         """Logs of the supervisor and the services."""
         return self.root / "log"
@@ -63,7 +68,7 @@ class NodeLayout:
 
     def make(self) -> None:
         """Make the node's folders, closed to others."""
-        for folder in (self.root, self.home, self.bin, self.units, self.state, self.run, self.log):
+        for folder in (self.root, self.home, self.bin, self.units, self.state, self.run, self.undo, self.log):
             folder.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -91,7 +91,14 @@ class Guard(Protocol):
 
 def hand_reverts(nodes: Mapping[str, Node], plan: Plan) -> dict[str, str]:
     """Node -> the one command line that takes the plan's fault back there, whatever became of the console."""
-    return {planned.name: hand_revert(nodes[planned.name], f"{planned.run_dir}/{plan.run}") for planned in plan.nodes}
+    return {
+        planned.name: hand_revert(
+            nodes[planned.name],
+            f"{planned.run_dir}/{plan.run}",
+            f"{planned.undo_dir}/{plan.run}" if planned.undo_dir else "",
+        )
+        for planned in plan.nodes
+    }
 
 
 async def choose_guard(node: SshNode, planned: PlannedNode, plan: Plan) -> Guard:

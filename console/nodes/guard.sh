@@ -5,12 +5,27 @@
 #   stop        take the fault back now (this is what a person calls)
 #   release     forget the run: it is proven clean
 #   clear       for a sweep: take back, prove clean, forget; never while a guard is alive
+#   back        nothing; called in the undo copy it makes the run's folder again
 # POSIX sh, without set -e: a guard goes on whatever fails. lib.sh stands before this text, and after it guard_shell.sh
 # or guard_systemd.sh, which give: arm, tell WORD (to what holds), end_inject, and what else they are called with.
 umask 077
 D=${0%/*} R=${0%/*/*} RUN=${D##*/}
 : "${D:?}" "${R:?}" "${RUN:?}"
-. "$D/settings" # KIND OPERATOR LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED
+. "$D/settings" # KIND OPERATOR LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED AT UNDO
+
+# Called in its undo copy, after a reboot: the run's folder is made again, and goes on where it was called.
+come_back() {
+    if [ ! -e "$AT/guard" ]; then
+        R=${AT%/*} new=${AT%/*}/.$RUN.$$
+        mkdir -p "$R" && [ ! -h "$R" ] && [ -O "$R" ] && chmod 700 "$R" || exit 2
+        if ! cp -R "$D" "$new" || ! rm -rf "$new/boot" "$AT" || ! mv "$new" "$AT"; then
+            rm -rf "$new"
+            exit 2
+        fi
+    fi
+    exec sh "$AT/guard" "$@"
+}
+[ ! -e "$D/boot" ] || come_back "$@"
 
 # bounded LIMIT NAME: run a step in a session of its own. Its exit status; 124 if it was killed at the limit.
 bounded() {
@@ -67,8 +82,18 @@ prove_clean() {
     [ "$cleaned" = 0 ]
 }
 
-# Nothing is left but RUN.ended; whoever still looks after this run ends with it.
+# The run was never held, as another one holds the node.
+forget() {
+    [ ! "$UNDO" ] || rm -rf "$UNDO"
+    rm -rf "$D"
+}
+
+# Nothing is left but RUN.ended; whoever still looks after this run ends with it. Returns only if that fails.
 vanish() {
+    if [ "$UNDO" ] && ! rm -rf "$UNDO"; then
+        echo "$UNDO cannot be removed"
+        return 1
+    fi
     mark released
     unlock
     end feeder
@@ -114,7 +139,7 @@ step() {
     revert) order=$REVERSED ;;
     esac
     for action in $order; do
-        GAMEDAY_DIR=$D/$action sh "$D/$action/$1"
+        GAMEDAY_DIR=$D/$action GAMEDAY_UNDO=${UNDO:-$D}/$action sh "$D/$action/$1"
         status=$?
         case $status:$worst in
         0:*) continue ;;
@@ -163,12 +188,14 @@ clear() {
     [ "$cleaned" = 0 ] || exit 1
     rm -f "$R/$RUN.ended"
     vanish
+    exit 1
 }
 
 called() {
     case $1 in
     arm | stop | release | clear) "$1" ;;
     step) step "$2" ;;
+    back) ;;
     ask)
         bounded "$3" "$2"
         status=$?

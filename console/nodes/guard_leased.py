@@ -12,6 +12,7 @@ from typing import Literal
 from console.errors import NodeUnreachable
 from console.faults.base import Scripts
 from console.nodes import scripts
+from console.nodes.guard_answers import ENDED, EVIDENCE_CHARS, GONE, boot_said, reverted, said, told_by_the_end
 from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import Completed, SshNode
 from console.nodes.stream import Stream
@@ -23,7 +24,7 @@ PAUSE_S = 2.0
 """A console that stood still for this long beyond a tick was paused: it cannot tell what happened meanwhile."""
 ASK_LIMIT_S = 10.0
 START_LIMIT_S = 10.0
-EVIDENCE_CHARS = 2000
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 RUN_SLACK_S = 900.0
 """What a run may take besides the times that its plan names: checks, proofs, people."""
 RUN_LIMIT_S = 7200.0
@@ -47,6 +48,8 @@ class LeasedGuard:
         self._run_dir = planned.run_dir
         self._run = plan.run
         self._folder = f"{planned.run_dir}/{plan.run}"
+        self._undo = f"{planned.undo_dir}/{plan.run}" if planned.undo_dir else ""
+        self._undo_dir = planned.undo_dir or node.spec.undo_dir
         self._operator = plan.operator
         self._lease_s = plan.lease_s
         self._actions = [action.scripts for action in actions] or [NOTHING]
@@ -62,6 +65,10 @@ class LeasedGuard:
         self._heard_at: float | None = None
         self._reverting = False
         self._releasing = False
+        self._boot = ""
+        """Which boot of the node was armed; empty where it does not tell."""
+        self._went = False
+        self._forgotten = False
 
     @property
     def node(self) -> str:
@@ -71,7 +78,7 @@ class LeasedGuard:
     @property
     def hand_revert(self) -> str:
         """One command line that takes the fault back from any shell, whatever became of the console."""
-        return hand_revert(self._ssh.spec, self._folder)
+        return hand_revert(self._ssh.spec, self._folder, self._undo)
 
     @property
     def lease_left_s(self) -> float | None:
@@ -82,15 +89,10 @@ class LeasedGuard:
 
     async def arm(self) -> None:
         """Take the node. See the protocol."""
-        settings: dict[str, str | int] = {
-            "OPERATOR": " ".join(self._operator.split()),
-            "LEASE": _hundredths(self._lease_s),
-            "REVERT_LIMIT": _hundredths(self._revert_limit_s),
-            "RUN_LIMIT": _hundredths(self._run_limit_s),
-        }
-        made = await self._program(scripts.prepare(self._run_dir, self._run, self.kind, settings, self._actions))
+        made = await self._make_folder(keep_undo=bool(self._undo))
         if made.exit_status != 0:
-            raise NotArmed(f"{self.node}: no guard: {_said(made)}")
+            raise NotArmed(f"{self.node}: no guard: {said(made)}")
+        self._boot = boot_said(made)
         self._stream = await self._ssh.stream(f"sh {quote(self._folder)}/guard arm", sudo=True)
         self._tasks.append(asyncio.create_task(self._listen(self._stream), name=f"guard {self.node}"))
         try:
@@ -107,10 +109,23 @@ class LeasedGuard:
         self._heard_at = _now()
         self._tasks.append(asyncio.create_task(self._keep_lease(self._stream), name=f"lease {self.node}"))
 
+    async def _make_folder(self, *, keep_undo: bool) -> Completed:
+        settings: dict[str, str | int] = {
+            "OPERATOR": " ".join(self._operator.split()),
+            "LEASE": _hundredths(self._lease_s),
+            "REVERT_LIMIT": _hundredths(self._revert_limit_s),
+            "RUN_LIMIT": _hundredths(self._run_limit_s),
+        }
+        program = scripts.prepare(
+            self._run_dir, self._run, self.kind, settings, self._actions, undo_dir=self._undo_dir, keep_undo=keep_undo
+        )
+        return await self._program(program)
+
     async def go(self) -> None:
         """Start inject. See the protocol."""
         if not self._stream or self.lost.is_set() or self._state != "armed":
             raise NotArmed(f"{self.node}: {self.lost_why or 'the guard is not armed'}")
+        self._went = True
         await self._stream.write("go\n")
         if not await self._until(lambda state: state != "armed", START_LIMIT_S, hurry=True):
             raise NodeUnreachable(f"{self._ssh.where}: {self.lost_why or 'inject was not started'}")
@@ -147,24 +162,20 @@ class LeasedGuard:
             if self._stream:
                 async with asyncio.timeout(1):
                     await self._stream.write("stop\n")
-        # The guard answers for a dead one too; when its folder is gone, what it left behind speaks.
-        ended = quote(f"{self._folder}.ended")
-        program = (
-            f"if [ -e {quote(self._folder)}/guard ]; then sh {quote(self._folder)}/guard stop; else cat {ended}; fi\n"
-        )
+        program = self._asking("stop")  # the guard answers for a dead one too
         why = "it was not asked"
         while (left_s := give_up_at - _now()) > 0:
             try:
                 done = await self._program(program, timeout_s=min(left_s, self._revert_limit_s + 10))
+                if done.stdout.startswith("run "):
+                    return reverted(done.stdout)
+                if done.exit_status == GONE and (gone := await self._gone(done)):
+                    return gone
             except NodeUnreachable as error:
                 why = str(error)
                 await asyncio.sleep(0.2)
                 continue
-            if done.stdout.startswith("run "):
-                return _reverted(done.stdout)
-            if not done.stdout and f"{self._run}.ended" in done.stderr:
-                return Proof(Status.PASS, "nothing of this run is on the node")
-            why = _said(done) or "it gave no answer"
+            why = said(done) or "it gave no answer"
             await asyncio.sleep(0.2)
         return Proof(Status.UNKNOWN, why)
 
@@ -175,32 +186,68 @@ class LeasedGuard:
         try:
             done = await self._program(
                 f"if [ -e {folder}/guard ]; then sh {folder}/guard release; else rm -f {folder}.ended; fi\n"
-                f"[ ! -e {folder} ] || echo {folder} is still there\n"
+                f"for left in {folder} {quote(self._undo)}; do\n"
+                '[ ! "$left" ] || [ ! -e "$left" ] || echo "$left is still there"\ndone\n'
             )
         finally:
             await self._hang_up()
         if done.stdout:
-            raise NodeUnreachable(f"{self._ssh.where}: {_said(done)}")
+            raise NodeUnreachable(f"{self._ssh.where}: {said(done)}")
+        self._forgotten = True
 
     async def _program(self, text: str, *, timeout_s: float = ASK_LIMIT_S) -> Completed:
         return await self._ssh.run("sh -s", input=scripts.whole(text), timeout_s=timeout_s, sudo=True)
 
     async def _ask(self, step: Literal["effect", "clean"]) -> Proof:
         """Run one of the proofs; unknown unless it says 0 or 1."""
-        folder = quote(self._folder)
-        limit = _hundredths(ASK_LIMIT_S - 1)
-        ask = f"if [ -e {folder}/guard ]; then exec sh {folder}/guard ask {step} {limit}; fi\n"
-        program = f"{ask}cat {folder}.ended\nexit 99\n"
+        program = self._asking(f"ask {step} {_hundredths(ASK_LIMIT_S - 1)}")
         try:
             done = await self._program(program)
+            if done.exit_status == GONE:
+                gone = await self._gone(done)
+                if gone:
+                    return gone if step == "clean" else Proof(Status.FAIL, "the fault was taken back on the node")
+                done = await self._program(program)
         except NodeUnreachable as error:
             return Proof(Status.UNKNOWN, str(error))
-        text = _said(done)
-        if done.exit_status == 99:
-            return _told_by_the_end(step, done)
+        text = said(done)
+        if done.exit_status == ENDED:
+            return told_by_the_end(step, done)
         if done.exit_status in (0, 1):
             return Proof(Status.PASS if done.exit_status == 0 else Status.FAIL, text)
         return Proof(Status.UNKNOWN, text or f"{step} ended with {done.exit_status}")
+
+    def _asking(self, what: str) -> str:
+        """The program that calls the guard; when the run's folder is gone, what it left behind speaks.
+
+        It ends with ENDED where that is so, and with GONE where there is nothing, not even an undo copy.
+        """
+        folder, undo = quote(self._folder), quote(self._undo)
+        back = f"elif [ -e {undo}/settings ]; then exec sh {undo}/guard {what}\n" if self._undo else ""
+        return (
+            f"if [ -e {folder}/guard ]; then exec sh {folder}/guard {what}\n"
+            f"elif [ -e {folder}.ended ]; then cat {folder}.ended; exit {ENDED}\n{back}fi\n"
+            f'echo "boot $(cat {BOOT_ID})"\nexit {GONE}\n'
+        )
+
+    async def _gone(self, done: Completed) -> Proof | None:
+        """What it means that nothing of the run is on the node. None: its folder was made again, ask that.
+
+        Raises:
+            NodeUnreachable: no answer.
+        """
+        if self._forgotten or not self._went:
+            return Proof(Status.PASS, "nothing of this run is on the node")
+        boot = boot_said(done)
+        rebooted = bool(boot and self._boot and boot != self._boot)
+        if self._undo or not rebooted:
+            lost = "its undo copy" if rebooted else "its folder"
+            return Proof(Status.UNKNOWN, f"{lost} on {self.node} was removed: nobody can tell what is left")
+        # What this fault does is gone with the boot: its own scripts have to say so.
+        made = await self._make_folder(keep_undo=False)
+        if made.exit_status != 0:
+            return Proof(Status.UNKNOWN, f"{self.node} has rebooted, and the proof cannot be run: {said(made)}")
+        return None
 
     async def _listen(self, stream: Stream) -> None:
         """Take in what the node answers to each beat, until the channel ends."""
@@ -230,8 +277,8 @@ class LeasedGuard:
         folder = quote(self._folder)
         with contextlib.suppress(NodeUnreachable):
             done = await self._program(f"cat {folder}.ended; sed 's/^/why /' {folder}/why\n", timeout_s=1.0)
-            said = [line.removeprefix("why ") for line in done.stdout.splitlines() if line.startswith("why ")]
-            return f"the node let go: {said[0]}" if said else why
+            told = [line.removeprefix("why ") for line in done.stdout.splitlines() if line.startswith("why ")]
+            return f"the node let go: {told[0]}" if told else why
         return why
 
     async def _keep_lease(self, stream: Stream) -> None:
@@ -293,8 +340,11 @@ class LeasedGuard:
         self._tasks.clear()
 
 
-def hand_revert(node: Node, folder: str) -> str:
-    """The command line that takes back a run whose folder on the node this is, by either kind of guard."""
+def hand_revert(node: Node, folder: str, undo: str = "") -> str:
+    """The command line that takes back a run whose folder on the node this is, by either kind of guard.
+
+    With the folder of an undo copy it does so after a reboot too.
+    """
     words = ["ssh"]
     if node.port != 22:
         words += ["-p", str(node.port)]
@@ -306,7 +356,8 @@ def hand_revert(node: Node, folder: str) -> str:
         words += ["-J", node.jump]
     sudo = "sudo -n " if node.sudo else ""
     at = f"{node.user}@{node.address}" if node.user else node.address
-    return hand_command(*words, at, f"{sudo}sh {quote(folder)}/guard stop")
+    stop = " || ".join(f"{sudo}sh {quote(path)}/guard stop" for path in (folder, undo) if path)
+    return hand_command(*words, at, stop)
 
 
 def run_limit_s(plan: Plan) -> float:
@@ -320,38 +371,9 @@ def run_limit_s(plan: Plan) -> float:
     return min(RUN_LIMIT_S, scenario.observe_s + faults_s + max(after_s, default=0.0) + RUN_SLACK_S)
 
 
-def _reverted(ended: str) -> Proof:
-    """What the guard wrote when it took the fault back: a few `name value` lines, then what revert printed.
-
-    >>> _reverted("run r1\\noperator ann\\nwhy asked to stop\\nreverted 3\\nat 17\\nboot b\\nno such rule\\n").evidence
-    'asked to stop: revert exited 3: no such rule'
-    """
-    facts = dict(line.partition(" ")[::2] for line in ended.splitlines()[:6])
-    output = "\n".join(ended.splitlines()[6:]).strip()
-    status = Status.PASS if facts.get("reverted") == "0" else Status.FAIL
-    said = f"{facts.get('why')}: revert exited {facts.get('reverted')}"
-    return Proof(status, f"{said}: {output}"[:EVIDENCE_CHARS] if output else said)
-
-
-def _told_by_the_end(step: str, done: Completed) -> Proof:
-    """What the proof is once the run's folder is gone: the guard removes it only after its own proof."""
-    lines = done.stdout.splitlines()
-    if step == "effect":
-        return Proof(Status.FAIL, "the fault was taken back on the node")
-    if not lines:
-        return Proof(Status.PASS, "nothing of this run is on the node")
-    if "clean 0" in lines and "reverted 0" in lines:
-        return Proof(Status.PASS, "proven by the node itself when it took the fault back")
-    return Proof(Status.UNKNOWN, _said(done))
-
-
 def _now() -> float:
     return time.clock_gettime(CLOCK)
 
 
 def _hundredths(seconds: float) -> int:
     return round(seconds * 100)
-
-
-def _said(done: Completed) -> str:
-    return (done.stdout.strip() or done.stderr.strip())[:EVIDENCE_CHARS]

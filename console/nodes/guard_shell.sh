@@ -27,6 +27,7 @@ hold() {
             rm -f "$R/$RUN.ended"
             vanish
         elif [ -e "$D/released" ] || [ ! -d "$D" ]; then
+            UNDO= # it was removed already, or nothing is proven
             vanish
         fi
         now
@@ -74,7 +75,7 @@ arm() {
         first_line "$R/guard/operator"
         operator=$line
         lease_left "$R/guard"
-        rm -rf "$D"
+        forget
         printf 'busy\t%s\t%s\t%s\n' "$holder" "$operator" "$left"
         exit 1
     fi

@@ -107,7 +107,7 @@ take_unit() {
 arm() {
     case $D in
     *[!a-zA-Z0-9/._-]*)
-        rm -rf "$D"
+        forget
         echo "systemd cannot be given the path $D: choose a plain run_dir"
         exit 1
         ;;
@@ -119,10 +119,10 @@ arm() {
     until said=$(take_unit); do
         if ! unit; then
             case $said in *already*) nap 0.1 && continue ;; esac # its name is kept for a moment after its end
-            rm -rf "$D"
+            forget
         elif [ "$where/$holder" != "$D" ]; then
             lease_left "$where/$holder"
-            rm -rf "$D"
+            forget
             said=$(printf 'busy\t%s\t%s\t%s' "$holder" "$operator" "$left")
         fi
         echo "$said"

@@ -46,15 +46,32 @@ def file(path: str, content: str) -> str:
     return f"printf '%s' {quote(content)} >{quote(path)}\n"
 
 
-def prepare(run_dir: str, run: str, kind: GuardKind, settings: Mapping[str, str | int], actions: list[Scripts]) -> str:
-    """The program that makes a run's folder: the guard, its settings, the four scripts of each action in 1, 2, ..."""
-    parts = [assignments({"R": run_dir, "RUN": run, "NEEDED_KB": NEEDED_KB}), text("prepare.sh")]
+def prepare(
+    run_dir: str,
+    run: str,
+    kind: GuardKind,
+    settings: Mapping[str, str | int],
+    actions: list[Scripts],
+    *,
+    undo_dir: str,
+    keep_undo: bool = False,
+) -> str:
+    """The program that makes a run's folder: the guard, its settings, the four scripts of each action in 1, 2, ...
+
+    It is refused while `undo_dir` holds a run from before a reboot; with `keep_undo` the folder is written there too.
+    It says `boot ID` in the end.
+    """
+    undo = f"{undo_dir}/{run}" if keep_undo else ""
+    names: dict[str, str | int] = {"R": run_dir, "RUN": run, "NEEDED_KB": NEEDED_KB, "UNDO_DIR": undo_dir, "UNDO": undo}
+    parts = [assignments(names), text("prepare.sh")]
     for number, scripts in enumerate(actions, start=1):
         parts.append(f"mkdir {number}\n")
         parts += [file(f"{number}/{step}", getattr(scripts, step)) for step in STEPS]
     parts.append(file("guard", text("lib.sh") + text("guard.sh") + text(f"guard_{kind}.sh")))
     numbers = [str(number) for number in range(1, len(actions) + 1)]
     order = {"KIND": kind, "ACTIONS": " ".join(numbers), "REVERSED": " ".join(reversed(numbers))}
+    places = {"AT": f"{run_dir}/{run}", "UNDO": undo}
     # Last, so that a folder without settings is known as one in which nothing can have happened.
-    parts += [file("settings", assignments({**settings, **order})), "trap - EXIT\n"]
+    parts += [file("settings", assignments({**settings, **order, **places}))]
+    parts += ["keep_undo\n" if keep_undo else "", "trap - EXIT\n", 'echo "boot $boot"\n']
     return whole(*parts)

@@ -1,4 +1,4 @@
-# What of runs is on this node: tab-separated lines for sweep.py. R is set before, lib.sh stands before this text.
+# What of runs is on this node: tab-separated lines for sweep.py. R and UNDO_DIR are set before, lib.sh stands before this text.
 if [ -d "$R/guard" ]; then
     first_line "$R/guard/run"
     run=$line
@@ -7,6 +7,7 @@ if [ -d "$R/guard" ]; then
     lease_left "$R/guard"
     printf 'lock\t%s\t%s\t%s\t0\n' "$run" "$operator" "$left"
 fi
+holder=
 if unit; then
     live=1
     [ "$active" != failed ] || live=0
@@ -28,6 +29,21 @@ for D in "$R"/*/; do
     live=0
     if guarded; then live=1; fi
     printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
+done
+first_line /proc/sys/kernel/random/boot_id
+boot=$line
+for U in "$UNDO_DIR"/*/; do
+    U=${U%/} run=${U%/}
+    run=${run##*/}
+    [ -d "$U" ] && [ ! -d "$R/$run" ] && [ "$run" != "$holder" ] || continue
+    OPERATOR='' why='an upload that was cut off'
+    if [ -e "$U/settings" ]; then
+        . "$U/settings"
+        why='its folder was removed'
+        first_line "$U/boot"
+        [ "$line" = "$boot" ] || why='the node has rebooted since'
+    fi
+    printf 'undo\t%s\t%s\t%s\n' "$run" "$OPERATOR" "$why"
 done
 for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
     run=$(tr '\0' '\n' <"$file" 2>/dev/null | sed -n 's/^GAMEDAY_RUN=//p' | head -n 1)

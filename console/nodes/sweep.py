@@ -21,8 +21,9 @@ CLEAR_LIMIT_S = 600.0
 CLEAR = """\
 if unit && [ "$holder" = "$RUN" ]; then D=$where/$RUN; fi
 if [ -e "$D/settings" ]; then exec sh "$D/guard" clear; fi
+if [ "$UNDO" ] && [ -e "$UNDO/settings" ]; then exec sh "$UNDO/guard" clear; fi
 end_marked
-rm -rf "$D"
+rm -rf "$D" ${UNDO:+"$UNDO"}
 first_line "$R/guard/run"
 if [ "$line" = "$RUN" ]; then rm -rf "$R/guard"; fi
 if unit && [ "$holder" = "$RUN" ]; then systemctl reset-failed $UNIT; fi
@@ -66,7 +67,10 @@ async def clear(node: SshNode, trace: Trace) -> Proof:
     if "/" in trace.run or trace.run in (".", ".."):
         return Proof(Status.UNKNOWN, f"{trace.run!r} is no run id: look at {node.name} yourself")
     run_dir = node.spec.run_dir
-    names = scripts.assignments({"R": run_dir, "RUN": trace.run, "D": f"{run_dir}/{trace.run or 'guard'}"})
+    undo = f"{node.spec.undo_dir}/{trace.run}" if trace.run else ""
+    names = scripts.assignments(
+        {"R": run_dir, "RUN": trace.run, "D": f"{run_dir}/{trace.run or 'guard'}", "UNDO": undo}
+    )
     try:
         done = await _program(node, names + scripts.text("lib.sh") + CLEAR, CLEAR_LIMIT_S)
     except NodeUnreachable as error:
@@ -76,7 +80,7 @@ async def clear(node: SshNode, trace: Trace) -> Proof:
 
 
 async def _look(node: SshNode) -> list[Trace]:
-    names = scripts.assignments({"R": node.spec.run_dir})
+    names = scripts.assignments({"R": node.spec.run_dir, "UNDO_DIR": node.spec.undo_dir})
     done = await _program(node, names + scripts.text("lib.sh") + scripts.text("survey.sh"), 10.0)
     if done.exit_status != 0:
         raise NodeUnreachable(f"{node.where}: it could not be surveyed: {done.stderr.strip()[:200]}")
@@ -92,6 +96,8 @@ def traces(node: str, listing: str) -> list[Trace]:
 
     >>> traces("redfin", "lock\\tr1\\tann\\t250\\t0\\nfolder\\tr1\\tann\\t1\\tholds\\n")[0].lease_left_s
     2.5
+    >>> traces("redfin", "undo\\tr3\\tann\\tthe node has rebooted since\\n")[0].detail
+    'its undo copy (the node has rebooted since)'
     >>> traces("redfin", "process\\tr2\\t17 sleep 60\\n")[0].detail
     'process 17 sleep 60'
     """
@@ -112,6 +118,9 @@ def traces(node: str, listing: str) -> list[Trace]:
             said.append(f"its folder ({rest[2]})")
             if rest[1] == "1":
                 living.add(run)
+        elif kind == "undo":
+            operators[run] = rest[0] or operators.get(run, "")
+            said.append(f"its undo copy ({rest[1]})")
         else:
             said.append(f"process {rest[0].strip()}")
     return [

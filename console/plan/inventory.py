@@ -65,6 +65,8 @@ class Node(Part, frozen=True):
     """Commands that change the node go through `sudo -n`."""
     run_dir: Absolute = "/run/gameday"
     """Where the guard keeps a run's scripts on the node: a folder that a reboot empties."""
+    undo_dir: Absolute = "/var/lib/gameday"
+    """Where that is also kept, until it is proven clean, for a fault that outlives a reboot: a folder on a disk."""
     production: bool = False
     disks: tuple[Absolute, ...] = ("/",)
     """The mount points that are watched."""

@@ -42,6 +42,8 @@ class PlannedNode(Part, frozen=True):
     """Service -> unit, for the services that the plan names."""
     shell_guard_for_high: bool = False
     """The shell's guard is accepted for high risk; as the inventory says."""
+    undo_dir: str = ""
+    """Where the run's folder is also kept on a disk; empty: no fault of the plan on this node outlives a reboot."""
 
 
 class PlannedAction(Part, frozen=True):
@@ -164,7 +166,7 @@ def resolve(
         operator=operator,
         lease_s=inventory.lease_s,
         scenario=resolved,
-        nodes=tuple(resolver.planned_node(name) for name in sorted(resolver.units)),
+        nodes=tuple(resolver.planned_node(name, actions) for name in sorted(resolver.units)),
         actions=actions,
         policy=inventory.approvals.policy(scenario.risk) if scenario.method else inventory.approvals.policy(Risk.LOW),
         window=window,
@@ -280,8 +282,9 @@ class _Resolver:
             blast_radius=fault.blast_radius(target),
         )
 
-    def planned_node(self, name: str) -> PlannedNode:
+    def planned_node(self, name: str, actions: Iterable[PlannedAction]) -> PlannedNode:
         node = self.inventory.nodes[name]
+        survives = any(action.node == name and action.fault.survives_reboot for action in actions)
         return PlannedNode(
             name=name,
             address=node.address,
@@ -291,6 +294,7 @@ class _Resolver:
             run_dir=node.run_dir,
             units=dict(sorted(self.units[name].items())),
             shell_guard_for_high=node.shell_guard_for_high,
+            undo_dir=node.undo_dir if survives else "",
         )
 
 

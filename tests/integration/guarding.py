@@ -34,6 +34,12 @@ class Trivial(Fault, frozen=True, tag="trivial"):
         return self.limit_s
 
 
+class Lasting(Trivial, frozen=True, tag="lasting"):
+    """What it makes is still there after a reboot."""
+
+    survives_reboot: ClassVar[bool] = True
+
+
 def touching(mark: Path, *, inject: str = "", revert: str = "", clean: str = "") -> Scripts:
     """A fault that is there while the file `mark` is."""
     return Scripts(
@@ -44,10 +50,12 @@ def touching(mark: Path, *, inject: str = "", revert: str = "", clean: str = "")
     )
 
 
-def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0, risk: Risk = Risk.LOW) -> Plan:
-    """A plan that does these actions on that node, with a lease of 3 s."""
+def plan_of(
+    node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0, risk: Risk = Risk.LOW, lasting: bool = False
+) -> Plan:
+    """A plan that does these actions on that node, with a lease of 3 s; `lasting`: they survive a reboot."""
     spec = node.spec
-    fault: Any = Trivial(limit_s=limit_s)
+    fault: Any = Lasting(limit_s=limit_s) if lasting else Trivial(limit_s=limit_s)
     return Plan(
         version=1, run=run, created="2026-01-01T00:00:00Z", inventory="test", operator="ann", lease_s=LEASE_S,
         scenario=Scenario(
@@ -57,6 +65,7 @@ def plan_of(node: SshNode, run: str, *actions: Scripts, limit_s: float = 5.0, ri
             PlannedNode(
                 name=node.name, address=spec.address, port=spec.port, user=spec.user, sudo=spec.sudo,
                 run_dir=spec.run_dir, units={},
+                undo_dir=spec.undo_dir if lasting else "",
             ),
         ),
         actions=tuple(

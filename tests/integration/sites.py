@@ -75,7 +75,8 @@ class Site:
 @contextlib.asynccontextmanager
 async def site_on(on: Endpoint | Machine, folder: Path) -> AsyncIterator[Site]:
     """A site on which nothing runs any more in the end."""
-    node = SshNode("redfin", on.spec(str(folder / "run")) if isinstance(on, Machine) else on.spec())
+    spec = on.spec(str(folder / "run")) if isinstance(on, Machine) else on.spec()
+    node = SshNode("redfin", msgspec.structs.replace(spec, undo_dir=str(folder / "undo")))
     yield Site(on, node, folder)
     await node.close()
     await eventually(lambda: not processes_of(folder), 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,13 @@ NOW = "now\t100.50\t0.25\t2000\t500\t{cpu}"
 
 def sh(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-s"], input=program, capture_output=True, text=True, check=False)
+
+
+def prepare(
+    run_dir: Path, settings: dict[str, str | int] | None = None, actions: list[Scripts] | None = None, **undo: Any
+) -> str:
+    told: dict[str, Any] = {"undo_dir": str(run_dir.parent / "undo"), **undo}
+    return scripts.prepare(str(run_dir), "r1", "shell", settings or {}, actions or [NOTHING], **told)
 
 
 def sample(reading: Reading, line: str, at_s: float) -> NodeSample:
@@ -44,17 +52,18 @@ def test_a_file_arrives_word_for_word(tmp_path: Path, content: str) -> None:
 def test_a_run_folder_is_closed_to_others_and_complete(tmp_path: Path) -> None:
     run_dir = tmp_path / "run dir"
     action = Scripts(inject="i\n", effect="e\n", revert="r\n", clean="c\n")
-    done = sh(scripts.prepare(str(run_dir), "r1", "shell", {"OPERATOR": "ann's", "LEASE": 300}, [action, NOTHING]))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = sh(prepare(run_dir, {"OPERATOR": "ann's", "LEASE": 300}, [action, NOTHING]))
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "boot", "")
     folder = run_dir / "r1"
     assert run_dir.stat().st_mode & 0o777 == folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "1" / "revert").read_text() == "r\n"
     settings = (folder / "settings").read_text().splitlines()
-    assert settings == ["OPERATOR='ann'\"'\"'s'", "LEASE=300", "KIND=shell", "ACTIONS='1 2'", "REVERSED='2 1'"]
+    own = ["OPERATOR='ann'\"'\"'s'", "LEASE=300", "KIND=shell", "ACTIONS='1 2'", "REVERSED='2 1'"]
+    assert settings == [*own, f"AT='{folder}'", "UNDO=''"]
 
 
 def test_a_run_folder_is_never_taken_twice(tmp_path: Path) -> None:
-    program = scripts.prepare(str(tmp_path), "r1", "shell", {}, [NOTHING])
+    program = prepare(tmp_path)
     assert sh(program).returncode == 0
     again = sh(program)
     assert (again.returncode, again.stdout) == (1, f"{tmp_path}/r1 is there already\n")
