@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from console.errors import NodeUnreachable
+from console.faults.needs import Answer
+from console.nodes.capabilities import capabilities
 from console.nodes.sampler import NodeSample, samples
 from console.nodes.ssh import SshNode
 from console.nodes.sweep import Trace, survey
@@ -21,6 +23,9 @@ HISTORY_POINTS = 600
 """How many points of each metric are kept for the short trends."""
 TRACE_EVERY_S = 10.0
 """How often a node is asked whether a guard or a leftover stands on it, in seconds."""
+
+NEEDS_EVERY_S = 30.0
+"""How often a node is asked what it has of all that faults need, in seconds."""
 
 Listener = Callable[[str], None]
 
@@ -40,6 +45,8 @@ class NodeView(msgspec.Struct, frozen=True):
     connections_at_s: float | None
     traces: tuple[Trace, ...] | None
     """Guards and leftovers on the node; None: not known yet."""
+    has: dict[str, Answer] | None
+    """Need -> what the node says of it (console.faults.needs); None: it could not be asked."""
 
     @property
     def trace(self) -> str:
@@ -65,6 +72,7 @@ class _Watched:
         self.connections: dict[str, tuple[int, int]] = {}
         self.connections_at_s: float | None = None
         self.traces: tuple[Trace, ...] | None = None
+        self.has: dict[str, Answer] | None = None
 
     def add(self, name: str, at_s: float, value: float) -> None:
         self.history.setdefault(name, deque(maxlen=HISTORY_POINTS)).append((at_s, value))
@@ -127,6 +135,7 @@ class Fleet(Mapping[str, NodeView]):
             connections=next(iter(watched.connections.values()), None),
             connections_at_s=watched.connections_at_s,
             traces=watched.traces,
+            has=watched.has if node.up else None,
         )
 
     def __getitem__(self, name: str) -> NodeView:
@@ -143,6 +152,7 @@ class Fleet(Mapping[str, NodeView]):
         for name in self.nodes:
             self._spawn(self._watch_node(name))
             self._spawn(self._watch_traces(name))
+            self._spawn(self._watch_needs(name))
         for name in self.databases:
             self._spawn(self._watch_database(name))
 
@@ -185,6 +195,20 @@ class Fleet(Mapping[str, NodeView]):
             self._watched[name].traces = None
         self._tell(name)
         return self._watched[name].traces
+
+    async def _watch_needs(self, name: str) -> None:
+        while True:
+            known = await self.look_for_needs(name) is not None
+            await asyncio.sleep(NEEDS_EVERY_S if known else 2.0)
+
+    async def look_for_needs(self, name: str) -> dict[str, Answer] | None:
+        """Ask the node now what it has of all that faults need; None where it cannot be told."""
+        try:
+            self._watched[name].has = await capabilities(self.nodes[name])
+        except NodeUnreachable:
+            self._watched[name].has = None
+        self._tell(name)
+        return self._watched[name].has
 
     async def _watch_database(self, name: str) -> None:
         link = self.databases[name]

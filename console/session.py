@@ -26,6 +26,7 @@ from console.record.home import state_home
 from console.record.outbox import Outbox, OutboxError
 from console.record.thermal import flush
 from console.run.checklist import operator_name
+from console.run.readiness import Readiness, readiness
 from console.run.runner import Runner
 from console.state import RunState
 from console.terms import Outcome, Reason, Risk
@@ -61,7 +62,9 @@ class ExperimentView(msgspec.Struct, frozen=True):
 
     scenario: Scenario
     problem: str
-    """Why it cannot run here; empty: runnable."""
+    """Why it cannot run here; empty: nothing is known that stands in its way."""
+    needs: tuple[Readiness, ...]
+    """For each node of its plan, whether that has what the faults need."""
     approval: str
     """Like `none`, `1 tpm` or `3 council`."""
     last: str
@@ -250,22 +253,27 @@ class Session:
         runbook = file.parent / scenario.runbook
         text = runbook.read_text("utf-8") if scenario.runbook and runbook.is_file() else ""
         last = self._last_outcomes().get(scenario.name, "")
-        return ExperimentView(scenario, self._problem(scenario, file), approval, last, text)
+        problem, needs = self._reach(scenario, file)
+        return ExperimentView(scenario, problem, needs, approval, last, text)
 
     def _last_outcomes(self) -> dict[str, str]:
         if self._last is None:
             self._last = {past.scenario: past.signed or past.verdict for past in reversed(runs.all_runs())}
         return self._last
 
-    def _problem(self, scenario: Scenario, file: Path) -> str:
-        """Why the scenario cannot be planned here; empty when it can."""
+    def _reach(self, scenario: Scenario, file: Path) -> tuple[str, tuple[Readiness, ...]]:
+        """Why the scenario cannot run here, empty when nothing says so; and what its nodes have of what it needs."""
         try:
             now = datetime.fromtimestamp(self.clock(), UTC)
             plan = resolve(scenario, self.inventory, operator="nobody", run="preview", created=now, file=file)
         except GamedayError as error:
-            return str(error)
-        down = [node.name for node in plan.nodes if not self.fleet.view(node.name).up]
-        return f"unreachable: {', '.join(down)}" if down else ""
+            return str(error), ()
+        views = [self.fleet.view(node.name) for node in plan.nodes]
+        needs = tuple(readiness(plan, view.name, view.has, view.why) for view in views)
+        down = [view.name for view in views if not view.up]
+        if down:
+            return f"unreachable: {', '.join(down)}", needs
+        return "; ".join(told.sentence for told in needs if told.missing), needs
 
     def runs(self) -> list[PastRun]:
         """Past runs, newest first."""

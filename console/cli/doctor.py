@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from console.errors import GamedayError
 from console.terms import Status
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ def doctor(inventory: Path | None) -> None:
 
 
 async def _doctor(session: Session) -> bool:
+    from console.cli.table import table
     from console.run.doctor import examine
+    from console.run.readiness import overview
 
     well = True
     plans = {}
     for view in session.experiments():
-        plans[view.scenario.name] = session.make_plan(view.scenario.name)
+        try:
+            plans[view.scenario.name] = session.make_plan(view.scenario.name)
+        except GamedayError as error:
+            well = False
+            click.echo(f"✗ {view.scenario.name}: {error}")
     for sentence in session.log:
         well = False
         click.echo(f"✗ {sentence}")
@@ -43,6 +50,9 @@ async def _doctor(session: Session) -> bool:
             well = well and complaint.status is not Status.FAIL
             fix = f"; {complaint.fix}" if complaint.fix else ""
             click.echo(f"{GLYPH[complaint.status]} {complaint.where}: {complaint.what}{fix}")
+        rows = [(name, *overview(plan, session.fleet)) for name, plan in plans.items()]
+        if rows:
+            click.echo(f"\n{table(('what each experiment needs', *session.fleet), rows)}")
     finally:
         await session.fleet.close()
     return well

@@ -13,7 +13,7 @@ from console.errors import GamedayError
 from console.fleet import Fleet
 from console.plan.plan import Plan
 from console.run.preflight import preflight
-from console.run.rails import node_rails
+from console.run.rails import known_rails
 from console.terms import Status
 
 
@@ -34,6 +34,9 @@ async def examine(fleet: Fleet, plans: dict[str, Plan]) -> AsyncIterator[Complai
     for name in fleet.databases:
         yield await _database(name, fleet)
     yield _keys(fleet)
+    await asyncio.gather(
+        *(look(name) for name in fleet.nodes for look in (fleet.look_for_traces, fleet.look_for_needs))
+    )
     for scenario, plan in plans.items():
         for complaint in await _experiment(scenario, plan, fleet):
             yield complaint
@@ -106,7 +109,7 @@ async def _experiment(scenario: str, plan: Plan, fleet: Fleet) -> list[Complaint
     """Guard rails of the plan's nodes, and what each fault's preflight says of the target."""
     found: list[Complaint] = []
     for planned in plan.nodes:
-        rails = await node_rails(plan, planned.name, fleet)
+        rails = known_rails(plan, fleet.view(planned.name))
         found += [Complaint(Status.FAIL, scenario, rail.what, rail.fix) for rail in rails]
     for action in plan.actions if not found else ():
         try:

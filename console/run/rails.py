@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 
 import msgspec
 
 from console.errors import NodeUnreachable, Refused
-from console.fleet import Fleet
+from console.faults.needs import Lack
+from console.fleet import Fleet, NodeView
 from console.nodes.sweep import Trace
 from console.plan.plan import Plan, check_against
 from console.run.preflight import preflight
-from console.terms import Reason
+from console.run.readiness import Readiness, readiness
+from console.terms import Reason, Status
 
 
 class Blocker(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ class Blocker(msgspec.Struct, frozen=True):
 
 
 async def guard_rails(plan: Plan, fleet: Fleet) -> list[Blocker]:
-    """Everything that stands in the way on the plan's nodes: links, guards, leftovers, programs, faults' own rails."""
+    """Everything that stands in the way on the plan's nodes: links, guards, leftovers, lacks, faults' own rails."""
     try:
         check_against(plan, fleet.inventory)
     except Refused as error:
@@ -36,17 +37,26 @@ async def guard_rails(plan: Plan, fleet: Fleet) -> list[Blocker]:
 
 
 async def node_rails(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
-    """What stands in the plan's way on that node."""
+    """What stands in the plan's way on that node, asked now."""
+    await asyncio.gather(fleet.look_for_traces(name), fleet.look_for_needs(name))
+    rails = known_rails(plan, fleet.view(name))
     try:
-        traces = await fleet.look_for_traces(name)
-        if traces is None:
-            raise NodeUnreachable(f"{name} cannot be asked: {fleet.node(name).why or 'no answer'}")
-        missing = await _missing_programs(plan, name, fleet)
         # Without its programs, or under another's guard, a preflight could not tell.
-        refused = [] if missing or traces else await _refused(plan, name, fleet)
-        return [_trace_rail(name, trace) for trace in traces] + missing + refused
+        return rails or await _refused(plan, name, fleet)
     except NodeUnreachable as error:
-        return [Blocker(str(error), "bring the node or the link back, then check again", Reason.REFUSED)]
+        return [_gone(str(error))]
+
+
+def known_rails(plan: Plan, view: NodeView) -> list[Blocker]:
+    """What stands in the plan's way on a node, as far as it was asked already."""
+    lacking = [] if view.has is None else _lacks(readiness(plan, view.name, view.has))
+    if view.has is None or (view.traces is None and not lacking):
+        return [_gone(f"{view.name} cannot be asked: {view.why or 'no answer'}")]
+    return [_trace_rail(view.name, trace) for trace in view.traces or ()] + lacking
+
+
+def _gone(what: str) -> Blocker:
+    return Blocker(what, "bring the node or the link back, then check again", Reason.REFUSED)
 
 
 def _trace_rail(name: str, trace: Trace) -> Blocker:
@@ -58,16 +68,14 @@ def _trace_rail(name: str, trace: Trace) -> Blocker:
     return Blocker(what, "run `gameday sweep --revert`", Reason.LEFTOVERS)
 
 
-async def _missing_programs(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
-    needs = sorted({need for action in plan.actions if action.node == name for need in action.fault.needs})
-    if not needs:
-        return []
-    words = " ".join(shlex.quote(need) for need in needs)
-    done = await fleet.node(name).run(f'for p in {words}; do command -v "$p" >/dev/null 2>&1 || echo "$p"; done')
-    return [
-        Blocker(f"{name} lacks the program '{program}'", f"install {program} on {name}", Reason.REFUSED)
-        for program in done.stdout.split()
-    ]
+def _lacks(found: Readiness) -> list[Blocker]:
+    """What the node has not; what it did not say that it has counts as lacking."""
+    missing = [lack for lack in found.lacks if not lack.instead]
+    return [Blocker(f"{found.node} {_has(lack)}", lack.how, Reason.REFUSED) for lack in missing]
+
+
+def _has(lack: Lack) -> str:
+    return f"lacks {lack.words}" if lack.status is Status.FAIL else f"does not say whether it has {lack.words}"
 
 
 async def _refused(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:

@@ -92,6 +92,20 @@ class NodeView(Protocol):
     def lease_left_s(self) -> float | None: ...  # noqa: D102
 
 
+class Readiness(Protocol):
+    """A node before an experiment."""
+
+    @property
+    def status(self) -> Status:
+        """Pass: ready; fail: it lacks something; unknown: it has not said."""
+        ...
+
+    @property
+    def sentence(self) -> str:
+        """Like `lacks iptables on greenfin (apt install iptables)` or `greenfin: ready`."""
+        ...
+
+
 class ExperimentView(Protocol):
     """An experiment in the list."""
 
@@ -99,7 +113,12 @@ class ExperimentView(Protocol):
     def scenario(self) -> Scenario: ...  # noqa: D102
     @property
     def problem(self) -> str:
-        """Why it cannot run here, in a sentence; empty: it can."""
+        """Why it cannot run here, in a sentence; empty: nothing is known that stands in its way."""
+        ...
+
+    @property
+    def needs(self) -> Sequence[Readiness]:
+        """For each node of its plan, whether that has what the faults need."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from console.terms import Outcome, Risk, Status
+from console.tui.ports import ExperimentView, Readiness
 
 STALE_S: Final = 3.0
 """From this age in seconds a number shows its age."""
@@ -60,6 +61,20 @@ def risk(value: Risk) -> Content:
 def outcome(value: Outcome) -> Content:
     """`✓ passed` and the others."""
     return text(*_OUTCOME[value])
+
+
+def here(experiment: ExperimentView) -> Content:
+    """Whether it can run here: `● ready`, `✗ lacks iptables on greenfin (apt install iptables)`, `? unknown: …`."""
+    if experiment.problem:
+        return text(f"✗ {experiment.problem}", WARN)
+    untold = [told.sentence for told in experiment.needs if told.status is not Status.PASS]
+    return text(f"? {'; '.join(untold)}", WARN) if untold else text("● ready", GOOD)
+
+
+def needed(told: Readiness) -> Content:
+    """A node's line on the experiment's page, with the glyph of its status."""
+    glyph, style = {Status.PASS: ("●", GOOD), Status.FAIL: ("✗", BAD)}.get(told.status, ("?", WARN))
+    return text(f"{glyph} {told.sentence}", style)
 
 
 def service(active: str) -> Content:

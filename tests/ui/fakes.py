@@ -20,6 +20,7 @@ from console.plan.plan import Plan, resolve
 from console.plan.probe import ConnectionsProbe, HttpProbe, ServiceProbe, SqlProbe
 from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.plot.series import Point
+from console.run.readiness import Readiness
 from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
 from console.tui.ports import Verdict
@@ -64,6 +65,7 @@ class FakeNode:
 class FakeExperiment:
     scenario: Scenario
     problem: str = ""
+    needs: Sequence[Readiness] = ()
     approval: str = "none"
     last: str = ""
     runbook: str = (
@@ -215,6 +217,10 @@ def flood_scenario() -> Scenario:
     )
 
 
+def ready(node: str) -> Readiness:
+    return Readiness(node, Status.PASS, ())
+
+
 def others() -> list[FakeExperiment]:
     made = []
     for name, title, category, risk, approval, problem, last in (
@@ -233,7 +239,7 @@ def others() -> list[FakeExperiment]:
             Category.NETWORK,
             Risk.MEDIUM,
             "1 tpm",
-            "iptables is missing on greenfin",
+            "lacks iptables on greenfin (apt install iptables)",
             "",
         ),
         (
@@ -265,7 +271,7 @@ def others() -> list[FakeExperiment]:
             hypothesis="it recovers",
             rollback="none",
         )
-        made.append(FakeExperiment(scenario, problem, approval, last, ""))
+        made.append(FakeExperiment(scenario, problem, (), approval, last, ""))
     return made
 
 
@@ -461,8 +467,8 @@ class FakeSession(Subject):
         self.journal: Sequence[ev.AnyEvent] = recordings.gateway_passed()
         self.fleet: dict[str, FakeNode] = {name: self._node(name, spec) for name, spec in self.inventory.nodes.items()}
         self._experiments = [
-            FakeExperiment(gateway_scenario(), last="PASS"),
-            FakeExperiment(flood_scenario(), approval="1 tpm"),
+            FakeExperiment(gateway_scenario(), needs=(ready("bluefin"), ready("redfin")), last="PASS"),
+            FakeExperiment(flood_scenario(), needs=(ready("bluefin"),), approval="1 tpm"),
             *others(),
         ]
 

@@ -67,7 +67,7 @@ async def test_the_filter_narrows_the_list_and_esc_shows_all(session: FakeSessio
     app = GamedayApp(session)
     async with app.run_test(size=(120, 40)) as pilot:
         await pages.home(app, session, pilot)
-        await pilot.press("slash", *"high runnable")
+        await pilot.press("slash", *"high ready")
         await pilot.pause()
         shown = screen_text(app)
         assert "postgres-crash" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,10 +16,13 @@ from console.plan.plan import Plan
 from console.plan.preview import render
 from console.plan.scenario import Scenario
 from console.tui import keys, words
-from console.tui.ports import ExperimentView, RunHandle
+from console.tui.ports import ExperimentView, Readiness, RunHandle
 from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.dialog import PromptDialog
 from console.tui.screens.page import Page
+
+LOOK_EVERY_S = 2.0
+"""Whether the experiment can run here is asked of the session this often, in seconds."""
 
 
 class ExperimentScreen(Page):
@@ -37,8 +41,14 @@ class ExperimentScreen(Page):
         self.PLACE = experiment.scenario.name
         self.overrides: dict[str, str] = {}
         self.plan: Plan | None = None
-        self.problem = experiment.problem
+        self._unresolved = ""
+        self._looked_at_s = 0.0
         self._preparing = False
+
+    @property
+    def problem(self) -> str:
+        """Why no run of it can begin; empty: nothing is known that stands in the way."""
+        return self.experiment.problem or self._unresolved
 
     def body(self) -> ComposeResult:
         """Head and three tabs."""
@@ -64,16 +74,20 @@ class ExperimentScreen(Page):
             self.plan = self.console_app.session.preview(self.experiment.scenario.name, overrides)
         except GamedayError as error:
             self.console_app.complain(error)
-            self.problem = self.problem or str(error)
+            self._unresolved = "" if self.plan else str(error)
             return
+        self._unresolved = ""
         self.overrides = overrides
 
     def paint(self, now_s: float) -> None:
-        """All of it."""
+        """All of it, as the nodes are now: what was missing may have been installed meanwhile."""
+        if now_s - self._looked_at_s >= LOOK_EVERY_S:
+            name, self._looked_at_s = self.experiment.scenario.name, now_s
+            known = {found.scenario.name: found for found in self.console_app.session.experiments()}
+            self.experiment = known.get(name, self.experiment)
+            self.refresh_bindings()
         experiment, scenario = self.experiment, self.plan.scenario if self.plan else self.experiment.scenario
-        here = (
-            words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.text("● runnable here", words.GOOD)
-        )
+        here = words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.here(experiment)
         approval = (
             "no signature, the operator decides" if experiment.approval == "none" else f"needs {experiment.approval}"
         )
@@ -82,7 +96,7 @@ class ExperimentScreen(Page):
                 (scenario.title, "bold"), "\n", words.risk(scenario.risk), (f" risk   {approval}   ", words.QUIET), here
             )
         )
-        self.query_one("#about", Static).update(about(scenario, self.plan))
+        self.query_one("#about", Static).update(about(scenario, self.plan, experiment.needs))
         self.query_one("#plan", Static).update(
             commands(self.plan) if self.plan else words.text(self.problem, words.WARN)
         )
@@ -148,8 +162,8 @@ def _section(title: str, *lines: Content | str) -> Content:
     return Content("\n").join([words.text(title, "bold $text-primary"), *lines, ""])
 
 
-def about(scenario: Scenario, plan: Plan | None) -> Content:
-    """Purpose, blast radius, expectations, rollback."""
+def about(scenario: Scenario, plan: Plan | None, needs: Sequence[Readiness]) -> Content:
+    """Purpose, blast radius, what the nodes have of what it needs, expectations, rollback."""
     actions = plan.actions if plan else ()
     radius = [Content.assemble((f"{action.node}  ", "bold"), action.blast_radius) for action in actions]
     expected = [
@@ -167,6 +181,7 @@ def about(scenario: Scenario, plan: Plan | None) -> Content:
             _section("Purpose", scenario.purpose),
             _section("Hypothesis", scenario.hypothesis),
             _section("Blast radius", *(radius or [words.text("none: this only observes", words.QUIET)])),
+            _section("Needed on the nodes", *([words.needed(told) for told in needs] or [none])),
             _section("Must hold before, and again at the end", *(steady or [none])),
             _section("Expected", *(expected or [none])),
             _section("Rollback", scenario.rollback),

@@ -26,7 +26,7 @@ EXPERIMENTS_EVERY_S = 5.0
 class FilterInput(Input):
     """The line that narrows the list."""
 
-    HELP = "Type a part of a name, a risk, a category or `runnable`. Esc shows all again."
+    HELP = "Type a part of a name, a risk, a category or `ready`. Esc shows all again."
     BINDINGS: ClassVar[list[BindingType]] = [*keys.FILTER]
 
     def action_end_filter(self) -> None:
@@ -65,7 +65,7 @@ class HomeScreen(Page):
         with Vertical(id="experiments"):
             yield Static(id="columns")
             yield Rows("list")
-            yield FilterInput(placeholder="filter: a name, a risk, a category, runnable", id="filter", compact=True)
+            yield FilterInput(placeholder="filter: a name, a risk, a category, ready", id="filter", compact=True)
             yield Static(id="said")
 
     def on_mount(self) -> None:
@@ -144,7 +144,7 @@ class HomeScreen(Page):
 def matches(experiment: ExperimentView, wanted: list[str]) -> bool:
     """Whether every word is found in what is known of the experiment."""
     scenario = experiment.scenario
-    here = "missing" if experiment.problem else "runnable"
+    here = str(words.here(experiment))
     known = " ".join(
         (scenario.name, scenario.title, scenario.risk.value, scenario.category.value, here, experiment.approval)
     ).lower()
@@ -171,12 +171,7 @@ def row(experiment: ExperimentView, width: int, name_width: int) -> Content:
     last = {"PASS": ("✓ PASS", words.GOOD), "FAIL": ("✗ FAIL", words.BAD)}.get(
         experiment.last, (experiment.last or "-", words.QUIET)
     )
-    here = (
-        words.text(f"✗ {experiment.problem}", words.WARN)
-        if experiment.problem
-        else words.text("● runnable", words.GOOD)
-    )
     name = words.text(experiment.scenario.name, words.QUIET if experiment.problem else "bold")
     line = words.fit(name, name_width) + words.fit(words.risk(experiment.scenario.risk), RISK)
     line += words.fit(words.text(experiment.approval, words.QUIET), APPROVAL) + words.fit(words.text(*last), LAST + 1)
-    return words.fit(line + here, width)
+    return words.fit(line + words.here(experiment), width)
