@@ -33,7 +33,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """Like `lacks iptables on greenfin (apt install iptables)`, `greenfin: ready`, `greenfin: unknown: no answer`."""
+        """Like `lacks awk on redfin (apt install mawk)`, `redfin: ready` or `redfin: unknown: no answer`."""
         if self.missing:
             each = ", ".join(f"{lack.words} on {self.node} ({lack.how})" for lack in self.missing)
             return f"lacks {each}"

@@ -501,6 +501,12 @@ class FakeSession(Subject):
         self.fleet[name] = replace(self.fleet[name], **changes)  # type: ignore[arg-type]
         self.changed()
 
+    def set_experiment(self, name: str, **changes: object) -> None:
+        self._experiments = [
+            replace(e, **changes) if e.scenario.name == name else e  # type: ignore[arg-type]
+            for e in self._experiments
+        ]
+
     def clock(self) -> float:
         return self.now_s
 

@@ -10,6 +10,8 @@ from textual.binding import Binding
 from textual.widgets import Input, TextArea
 
 from console import events as ev
+from console.faults.needs import Lack
+from console.run.readiness import Readiness
 from console.state import fold_all
 from console.terms import Outcome, Reason, Status
 from console.tui import keys
@@ -24,7 +26,7 @@ from console.tui.widgets.big_line import BigLine
 from console.tui.widgets.rows import Rows
 from console.tui.widgets.time_chart import TimeChart
 from tests.ui import pages, recordings
-from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for
+from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for, ready
 from tests.ui.pages import SCENES, lead, push, screen_text, until
 from tests.ui.recordings import START_S
 
@@ -443,3 +445,49 @@ def test_a_proof_that_says_nothing_new_is_told_once() -> None:
         for i, status in enumerate([Status.PASS, Status.PASS, Status.FAIL, Status.FAIL, Status.PASS])
     ]
     assert [proof.at_s for proof in without_repeats(proofs)] == [0.0, 2.0, 4.0]
+
+
+def lacking(node: str, need: str) -> Readiness:
+    return Readiness(node, Status.FAIL, (Lack(need, Status.FAIL),))
+
+
+async def test_what_a_node_lacks_stands_on_the_experiment_before_any_checklist(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    lacks = lacking("redfin", "iptables")
+    session.set_experiment("llm-gateway-kill", problem=lacks.sentence, needs=(ready("bluefin"), lacks))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.home(app, session, pilot)
+        assert "✗ lacks iptables on redfin (apt install iptables)" in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        shown = screen_text(app)
+        assert "✗ lacks iptables on redfin (apt install iptables)" in shown
+        assert "● bluefin: ready" in shown
+        await pilot.press("l")
+        await pilot.pause()
+        assert session.prepared == []
+
+
+async def test_what_nobody_knows_of_a_node_is_shown_as_unknown(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    session.set_experiment("llm-gateway-kill", needs=(Readiness("redfin", Status.UNKNOWN, (), "it was not asked yet"),))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.home(app, session, pilot)
+        assert "? redfin: unknown: it was not asked yet" in screen_text(app)
+        assert "llm-gateway-kill                  ▁ low     none       ✓ PASS  ?" in screen_text(app)
+
+
+async def test_an_experiment_becomes_ready_once_what_it_lacked_was_installed(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    lacks = lacking("redfin", "iptables")
+    session.set_experiment("llm-gateway-kill", problem=lacks.sentence, needs=(lacks,))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.experiment(app, session, pilot)
+        assert "prepare" not in {active.binding.action for active in app.screen.active_bindings.values()}
+        session.set_experiment("llm-gateway-kill", problem="", needs=(ready("redfin"),))
+        session.now_s += 3
+        app.repaint_page()
+        await pilot.pause()
+        assert "● ready" in screen_text(app)
+        await pilot.press("l")
+        await until(pilot, lambda: session.prepared == ["llm-gateway-kill"])
