@@ -75,6 +75,7 @@ NEEDS: dict[str, Need] = {
         "findutils find xargs",
         "grep grep",
         "gzip gzip",
+        "libc-bin getconf",
         "iproute2 ip ss tc",
         "iptables ip6tables ip6tables-restore ip6tables-save iptables iptables-restore iptables-save",
         "iputils-ping ping",
