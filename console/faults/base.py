@@ -36,6 +36,12 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     process: str = ""
     """The pattern that the service's command line matches; empty where there is none."""
     database: DatabaseTarget | None = None
+    peer: str = ""
+    """The name of the other node, for faults between two; empty where there is none."""
+    peers: tuple[str, ...] = ()
+    """The addresses by which this node reaches it; names are resolved there."""
+    peer_port: int = 22
+    """Its SSH port: something that listens."""
     never: tuple[str, ...] = ()
     """Paths that no fault may touch."""
     window: tuple[int, int] | None = None
@@ -49,7 +55,10 @@ class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on the node (mode 0700), in which they may keep state. It lies in memory: after a reboot it is made again, empty but
     for what inject had put into GAMEDAY_UNDO, and revert and clean must do with that. GAMEDAY_UNDO is the action's
     folder on the node's disk where the fault survives a reboot, else the same as GAMEDAY_DIR. What inject notes there
-    has to be synced before the thing is made that it tells of: shell.KEEP does that. What each promises:
+    has to be synced before the thing is made that it tells of: shell.KEEP does that. GAMEDAY_CONSOLE,
+    for preflight too, is the address from which the console's SSH comes and the port at which it arrives, as the node
+    sees them (like `192.0.2.7 22`; a jump host's, where there is one; empty where it cannot be told). What each
+    promises:
 
     inject  makes the fault; everything that it makes carries the run id.
     effect  exit 0: the fault acts now; 1: it does not, the reason on stdout; else unknown.
@@ -94,6 +103,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """Only inside a maintenance window, which is signed with the plan."""
     beside_database: ClassVar[bool] = False
     """Acts on the database's own node, and on its unit."""
+    needs_peer: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:

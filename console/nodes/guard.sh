@@ -11,7 +11,7 @@
 umask 077
 D=${0%/*} R=${0%/*/*} RUN=${D##*/}
 : "${D:?}" "${R:?}" "${RUN:?}"
-. "$D/settings" # KIND OPERATOR LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED AT UNDO
+. "$D/settings" # KIND OPERATOR CONSOLE LEASE REVERT_LIMIT RUN_LIMIT ACTIONS REVERSED AT UNDO
 
 # Called in its undo copy, after a reboot: the run's folder is made again, and goes on where it was called.
 come_back() {
@@ -133,6 +133,7 @@ step() {
     if { true >"$D/$1.out"; } 2>/dev/null; then
         exec >"$D/$1.out" 2>&1
     fi
+    export GAMEDAY_CONSOLE="$CONSOLE"
     worst=0 order=$ACTIONS
     case $1 in
     inject) export GAMEDAY_RUN="$RUN" ;;

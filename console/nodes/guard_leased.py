@@ -112,6 +112,7 @@ class LeasedGuard:
     async def _make_folder(self, *, keep_undo: bool) -> Completed:
         settings: dict[str, str | int] = {
             "OPERATOR": " ".join(self._operator.split()),
+            "CONSOLE": await self._ssh.seen_from(),
             "LEASE": _hundredths(self._lease_s),
             "REVERT_LIMIT": _hundredths(self._revert_limit_s),
             "RUN_LIMIT": _hundredths(self._run_limit_s),

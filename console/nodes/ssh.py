@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import time
 
 import asyncssh
@@ -131,6 +132,16 @@ class SshNode:
             raise NodeUnreachable(f"{self.where}: {self.why or 'connection lost'} during `{_brief(command)}`")
         self.seen()
         return Completed(None if process.exit_signal else process.exit_status, stdout, stderr)
+
+    async def seen_from(self) -> str:
+        """From which address the node sees this connection come, and at which port, like `192.0.2.7 22`.
+
+        Behind a jump host that is the jump host. Empty where the node's sshd does not tell.
+
+        Raises:
+            NodeUnreachable: the link is down.
+        """
+        return source((await self.run('echo "${SSH_CONNECTION-}"')).stdout)
 
     async def stream(self, command: str, *, sudo: bool = False, timeout_s: float = 10.0) -> Stream:
         """Start a command and talk to it line by line; its standard error comes among its output.
@@ -265,6 +276,24 @@ class _Client(asyncssh.SSHClient):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection and self._connection is self._node._connection:
             self._node._drop(self._connection, cause(exc) if exc else "the node ended the connection")
+
+
+def source(ssh_connection: str) -> str:
+    """Client's address and server's port of an SSH_CONNECTION (sshd(8)); empty if it is none.
+
+    >>> source("192.0.2.7 50000 192.0.2.1 22\\n")
+    '192.0.2.7 22'
+    >>> source("::ffff:192.0.2.7 50000 ::ffff:192.0.2.1 22"), source("fe80::1%eth0 5 fe80::2%eth0 22"), source("")
+    ('192.0.2.7 22', 'fe80::1 22', '')
+    """
+    words = ssh_connection.split()
+    if len(words) != 4 or not words[3].isdigit():
+        return ""
+    try:
+        address = ipaddress.ip_address(words[0].partition("%")[0])
+    except ValueError:
+        return ""
+    return f"{getattr(address, 'ipv4_mapped', None) or address} {words[3]}"
 
 
 def _brief(command: str) -> str:

@@ -52,6 +52,8 @@ class Node(Part, frozen=True):
     """A machine that the console reaches over SSH."""
 
     address: Word
+    peer_address: MaybeWord = ""
+    """The address by which other nodes reach it; empty: `address`."""
     user: MaybeWord = ""
     """Empty: as ~/.ssh/config or the local user says."""
     port: Port = 22
@@ -76,6 +78,11 @@ class Node(Part, frozen=True):
     """Where the node has no systemd: accept the shell's guard for high risk too. It is two processes that watch each
     other; both killed at once would leave the fault. Signed with the plan."""
     services: dict[str, Service] = {}
+
+    @property
+    def reached_at(self) -> str:
+        """The address by which other nodes reach it."""
+        return self.peer_address or self.address
 
 
 class Database(Part, frozen=True):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -17,7 +18,16 @@ from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
 from console.plan import strict
 from console.plan.inventory import Inventory, Node, Policy, Service
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe, SqlProbe
+from console.plan.probe import (
+    AnyProbe,
+    CommandProbe,
+    ConnectionsProbe,
+    HttpProbe,
+    LoadProbe,
+    PingProbe,
+    ServiceProbe,
+    SqlProbe,
+)
 from console.plan.scenario import Action, Scenario
 from console.plan.window import DEFAULT, Window, between
 from console.terms import Risk
@@ -235,7 +245,13 @@ class _Resolver:
                 url = url or service.health
             if not url:
                 raise self._bad("neither 'url' nor a service with a health URL in the inventory is named", *at)
+            if probe.from_node:
+                self.node(probe.from_node, *at, "from_node")
+                url = probe.url or seen_by_others(url, self.inventory.nodes[probe.node])
             return msgspec.structs.replace(probe, url=url)
+        if isinstance(probe, PingProbe):
+            self.node(probe.node, *at, "node")
+            return msgspec.structs.replace(probe, address=self.node(probe.peer, *at, "peer").reached_at)
         if isinstance(probe, ServiceProbe):
             self.node(probe.node, *at, "node")
             return msgspec.structs.replace(probe, unit=self.service(probe.node, probe.service, *at, "service").unit)
@@ -265,12 +281,16 @@ class _Resolver:
                 raise self._bad(f"database '{action.database}' runs on {database.node}, not here", *at, "node")
             if database.unit:  # so that its start by the revert is seen as such
                 self.service(action.node, self.inventory.databases[action.database].service, *at, "database")
+        peer = self.peer(action, *at, "peer")
         target = Target(
             node=action.node,
             run=self.run,
             units=units,
             process=process,
             database=database,
+            peer=action.peer,
+            peers=(peer.reached_at,) if peer else (),
+            peer_port=peer.port if peer else 22,
             never=node.never,
             window=self.window.epochs if self.window else None,
         )
@@ -281,6 +301,24 @@ class _Resolver:
             scripts=fault.scripts(target),
             blast_radius=fault.blast_radius(target),
         )
+
+    def peer(self, action: Action, *at: str | int) -> Node | None:
+        """The other node of a fault between two; refused where cutting it off would cut the console off."""
+        if not action.fault.needs_peer:
+            if action.peer:
+                raise self._bad(f"{action.fault.kind} has no 'peer'", *at)
+            return None
+        if not action.peer:
+            raise self._bad(f"{action.fault.kind} needs 'peer', the other node", *at[:-1])
+        if action.peer == action.node:
+            raise self._bad(f"'peer' is {action.node} itself", *at)
+        peer = self.node(action.peer, *at)
+        _, _, jump = self.inventory.nodes[action.node].jump.rpartition("@")
+        if jump and jump.partition(":")[0] in (action.peer, peer.address, peer.reached_at):
+            raise Refused(
+                f"{action.fault.kind} on {action.node}: {action.peer} is the jump host by which the console reaches it"
+            )
+        return peer
 
     def planned_node(self, name: str, actions: Iterable[PlannedAction]) -> PlannedNode:
         node = self.inventory.nodes[name]
@@ -296,6 +334,17 @@ class _Resolver:
             shell_guard_for_high=node.shell_guard_for_high,
             undo_dir=node.undo_dir if survives else "",
         )
+
+
+def seen_by_others(url: str, node: Node) -> str:
+    """A URL of a service as other nodes reach it: the host is the node's address, the port stays.
+
+    >>> seen_by_others("http://127.0.0.1:8080/health?a=1", Node(address="redfin.example", peer_address="fd00::2"))
+    'http://[fd00::2]:8080/health?a=1'
+    """
+    parts = urlsplit(url)
+    host = f"[{node.reached_at}]" if ":" in node.reached_at else node.reached_at
+    return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
 
 
 def check_against(plan: Plan, inventory: Inventory) -> None:
@@ -315,6 +364,12 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
             )
         elif planned.shell_guard_for_high and not node.shell_guard_for_high:
             wrong.append(f"the inventory does not accept the shell's guard for high risk on '{planned.name}'")
+    wrong += [
+        f"'{action.target.peer}' is not reached at {', '.join(action.target.peers)} any more"
+        for action in plan.actions
+        if action.target.peer
+        and action.target.peers != tuple(n.reached_at for n in [inventory.nodes.get(action.target.peer)] if n)
+    ]
     wrong += [
         f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
         for action in plan.actions

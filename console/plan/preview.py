@@ -6,7 +6,7 @@ import msgspec
 
 from console.plan import strict
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, PingProbe, ServiceProbe
 from console.terms import Risk
 
 SHELL_GUARD = "where there is no systemd, two processes killed at once would leave the fault"
@@ -58,7 +58,10 @@ def question(probe: AnyProbe) -> str:
     """What the probe asks, in one line."""
     match probe:
         case HttpProbe():
-            return f"on {probe.node}: GET {probe.url} answers {probe.status}"
+            answer = f"answers {probe.status}" if probe.expect == "answer" else "gets no answer"
+            return f"on {probe.from_node or probe.node}: GET {probe.url} {answer}"
+        case PingProbe():
+            return f"on {probe.node}: ping {probe.address} ({probe.peer}): {probe.expect}"
         case ServiceProbe():
             return f"on {probe.node}: systemctl show {probe.unit}: {probe.state}"
         case ConnectionsProbe():

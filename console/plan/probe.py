@@ -10,17 +10,24 @@ Url = Annotated[str, msgspec.Meta(pattern=r"^(https?://\S+)?$", description="an 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
+Answer = Literal["answer", "no-answer"]
+"""`no-answer`: nothing at all comes back, while the asking node itself is well; a refusal is an answer."""
+
+
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="probe"):
     """Base of the probes."""
 
 
 class HttpProbe(Probe, frozen=True, tag="http"):
-    """GET the service's health URL (or `url`) beside the service, on its own node."""
+    """GET the service's health URL (or `url`) beside the service, on its own node; or as another node sees it."""
 
     node: str
     service: str = ""
     url: Url = ""
     """Empty: the service's `health` of the inventory; filled in by the plan."""
+    from_node: str = ""
+    """The node that asks; empty: `node` itself. The URL then gets the address by which others reach `node`."""
+    expect: Answer = "answer"
     status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 200
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
 
@@ -63,6 +70,16 @@ class CommandProbe(Probe, frozen=True, tag="command"):
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
+class PingProbe(Probe, frozen=True, tag="ping"):
+    """Ping `peer` three times from `node`: three answers, or none."""
+
+    node: str
+    peer: str
+    address: str = ""
+    """Filled in by the plan."""
+    expect: Answer = "answer"
+
+
 class LoadProbe(Probe, frozen=True, tag="load"):
     """How busy a node's processors are, all of them together, over about a second, in percent."""
 
@@ -71,4 +88,4 @@ class LoadProbe(Probe, frozen=True, tag="load"):
     at_most_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 100.0
 
 
-AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | LoadProbe
+AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | PingProbe | LoadProbe

@@ -34,6 +34,8 @@ class Action(Part, frozen=True):
     database: str = ""
     services: tuple[str, ...] = ()
     """For faults that act on several services, in this order."""
+    peer: str = ""
+    """For faults between two nodes: the other one."""
 
 
 class SteadyState(Part, frozen=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from console.errors import NodeUnreachable
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe
+from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, PingProbe, ServiceProbe
 from console.terms import Status
 
 if TYPE_CHECKING:
@@ -59,17 +59,19 @@ class Surroundings(Protocol):
 
 def prober(probe: AnyProbe, around: Surroundings) -> Prober:
     """The prober for that probe, whose names are resolved; it has not asked anything yet."""
-    from console.probes import command, connections, http, load, service, sql  # noqa: PLC0415 (they need this module)
+    from console.probes import command, connections, http, load, ping, service, sql  # noqa: PLC0415 (they need this module)
 
     match probe:
         case HttpProbe():
-            return http.HttpProber(probe, around.node(probe.node))
+            return http.HttpProber(probe, around.node(probe.from_node or probe.node))
         case ServiceProbe():
             return service.ServiceProber(probe, around.node(probe.node))
         case ConnectionsProbe():
             return connections.ConnectionsProber(probe, around.database(probe.database))
         case CommandProbe():
             return command.CommandProber(probe, around.node(probe.node))
+        case PingProbe():
+            return ping.PingProber(probe, around.node(probe.node))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
         case _:

@@ -37,8 +37,12 @@ class HttpProber:
             return Observation(Status.UNKNOWN, str(error), time.time())
         except HttpFailed as error:
             status, why = await blame(self._node)
+            if status is Status.FAIL and self._probe.expect == "no-answer" and isinstance(error, HttpSilent):
+                status = Status.PASS
             return Observation(status, f"{error}{why}", time.time())
         now_s = time.time()
+        if self._probe.expect == "no-answer":
+            return Observation(Status.FAIL, f"HTTP {code}: it still answers", now_s, 0.0, {"status": float(code)})
         status = Status.PASS if code == wanted else Status.FAIL
         text = f"HTTP {code}" if code == wanted else f"HTTP {code} instead of {wanted}"
         return Observation(status, text, now_s, max(0.0, now_s - began_s), {"status": float(code)})
@@ -48,12 +52,17 @@ class HttpFailed(Exception):
     """No status line came back."""
 
 
+class HttpSilent(HttpFailed):
+    """Nothing at all came back in time."""
+
+
 async def get_status(node: SshNode, url: str, timeout_s: float) -> int:
     """The status code of one GET, asked from `node`.
 
     Raises:
         NodeUnreachable: the node's link is down.
-        HttpFailed: no status line within `timeout_s`.
+        HttpSilent: nothing within `timeout_s`.
+        HttpFailed: something else than a status line.
     """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -62,7 +71,7 @@ async def get_status(node: SshNode, url: str, timeout_s: float) -> int:
             local = await node.forward(parts.hostname or "127.0.0.1", port)
             return await _ask(parts, local)
     except TimeoutError:
-        raise HttpFailed(f"no answer within {timeout_s:g} s") from None
+        raise HttpSilent(f"no answer within {timeout_s:g} s") from None
     except (OSError, asyncio.IncompleteReadError, ValueError) as error:
         raise HttpFailed(f"no answer: {str(error) or type(error).__name__}") from error
 

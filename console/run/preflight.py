@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal
 
 import msgspec
@@ -34,7 +35,9 @@ async def preflight(action: PlannedAction, fleet: Fleet) -> Preflight:
     """
     if not action.scripts.preflight:
         return Preflight("fit")
-    done = await fleet.node(action.node).run("sh -s", input=action.scripts.preflight, timeout_s=LIMIT_S, sudo=True)
+    node = fleet.node(action.node)
+    console = f"export GAMEDAY_CONSOLE={shlex.quote(await node.seen_from())}\n"
+    done = await node.run("sh -s", input=console + action.scripts.preflight, timeout_s=LIMIT_S, sudo=True)
     return read(done.exit_status, done.stdout, done.stderr)
 
 

@@ -11,7 +11,7 @@ from tests.lab import Lab, lab_in
 
 __all__ = ["lab", "site", "systemd"]
 
-collect_ignore = [] if "systemd" in KINDS else ["test_guard_systemd.py"]
+collect_ignore = [] if "systemd" in KINDS else ["test_guard_systemd.py", "test_network_partition.py"]
 
 
 @pytest.fixture(scope="session")
