@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 from console.errors import BadInput, Refused, near_match
 from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
-from console.plan import strict
+from console.plan import peers, strict
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import (
     AnyProbe,
@@ -247,7 +246,7 @@ class _Resolver:
                 raise self._bad("neither 'url' nor a service with a health URL in the inventory is named", *at)
             if probe.from_node:
                 self.node(probe.from_node, *at, "from_node")
-                url = probe.url or seen_by_others(url, self.inventory.nodes[probe.node])
+                url = probe.url or peers.seen_by_others(url, self.inventory.nodes[probe.node])
             return msgspec.structs.replace(probe, url=url)
         if isinstance(probe, PingProbe):
             self.node(probe.node, *at, "node")
@@ -281,7 +280,7 @@ class _Resolver:
                 raise self._bad(f"database '{action.database}' runs on {database.node}, not here", *at, "node")
             if database.unit:  # so that its start by the revert is seen as such
                 self.service(action.node, self.inventory.databases[action.database].service, *at, "database")
-        peer = self.peer(action, *at, "peer")
+        peer = self.peer(action, *at)
         target = Target(
             node=action.node,
             run=self.run,
@@ -303,21 +302,14 @@ class _Resolver:
         )
 
     def peer(self, action: Action, *at: str | int) -> Node | None:
-        """The other node of a fault between two; refused where cutting it off would cut the console off."""
-        if not action.fault.needs_peer:
-            if action.peer:
-                raise self._bad(f"{action.fault.kind} has no 'peer'", *at)
-            return None
+        """The other node of a fault between two."""
+        wrong = peers.wrong_peer(action)
+        if wrong:
+            raise self._bad(wrong, *at, *(("peer",) if action.peer else ()))
         if not action.peer:
-            raise self._bad(f"{action.fault.kind} needs 'peer', the other node", *at[:-1])
-        if action.peer == action.node:
-            raise self._bad(f"'peer' is {action.node} itself", *at)
-        peer = self.node(action.peer, *at)
-        _, _, jump = self.inventory.nodes[action.node].jump.rpartition("@")
-        if jump and jump.partition(":")[0] in (action.peer, peer.address, peer.reached_at):
-            raise Refused(
-                f"{action.fault.kind} on {action.node}: {action.peer} is the jump host by which the console reaches it"
-            )
+            return None
+        peer = self.node(action.peer, *at, "peer")
+        peers.refuse_way_in(action, self.inventory.nodes[action.node], peer)
         return peer
 
     def planned_node(self, name: str, actions: Iterable[PlannedAction]) -> PlannedNode:
@@ -334,17 +326,6 @@ class _Resolver:
             shell_guard_for_high=node.shell_guard_for_high,
             undo_dir=node.undo_dir if survives else "",
         )
-
-
-def seen_by_others(url: str, node: Node) -> str:
-    """A URL of a service as other nodes reach it: the host is the node's address, the port stays.
-
-    >>> seen_by_others("http://127.0.0.1:8080/health?a=1", Node(address="redfin.example", peer_address="fd00::2"))
-    'http://[fd00::2]:8080/health?a=1'
-    """
-    parts = urlsplit(url)
-    host = f"[{node.reached_at}]" if ":" in node.reached_at else node.reached_at
-    return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
 
 
 def check_against(plan: Plan, inventory: Inventory) -> None:
@@ -364,12 +345,7 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
             )
         elif planned.shell_guard_for_high and not node.shell_guard_for_high:
             wrong.append(f"the inventory does not accept the shell's guard for high risk on '{planned.name}'")
-    wrong += [
-        f"'{action.target.peer}' is not reached at {', '.join(action.target.peers)} any more"
-        for action in plan.actions
-        if action.target.peer
-        and action.target.peers != tuple(n.reached_at for n in [inventory.nodes.get(action.target.peer)] if n)
-    ]
+    wrong += [moved for action in plan.actions if (moved := peers.moved(action.target, inventory))]
     wrong += [
         f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
         for action in plan.actions

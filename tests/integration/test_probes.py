@@ -12,7 +12,16 @@ import msgspec
 import pytest
 
 from console.nodes.ssh import SshNode
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, ServiceProbe, SqlProbe
+from console.plan.probe import (
+    AnyProbe,
+    CommandProbe,
+    ConnectionsProbe,
+    HttpProbe,
+    LoadProbe,
+    PingProbe,
+    ServiceProbe,
+    SqlProbe,
+)
 from console.probes.base import Observation, Prober, prober
 from console.probes.database import DatabaseLink, NoAnswer
 from console.terms import Status
@@ -84,6 +93,21 @@ async def test_a_page_that_hangs_fails_in_its_time(around: Around) -> None:
     assert (seen.status, seen.text) == (Status.FAIL, "no answer within 0.3 s")
 
 
+async def test_no_answer_is_met_by_silence_only(lab: Lab, around: Around) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody_accepts:
+        silent = f"http://127.0.0.1:{nobody_accepts.getsockname()[1]}/"
+        for url, from_node, status, text in (
+            (silent, "greenfin", Status.PASS, "no answer within 0.3 s"),
+            (health(lab), "greenfin", Status.FAIL, "HTTP 200: it still answers"),
+            ("http://127.0.0.1:1/", "greenfin", Status.FAIL, "no answer: the connection is refused or closed"),
+            (silent, "nowhere", Status.UNKNOWN, "nowhere"),
+        ):
+            probe = HttpProbe(node="redfin", url=url, from_node=from_node, expect="no-answer", timeout_s=0.3)
+            around.nodes["nowhere"] = unreachable(around)
+            seen = await around.ask(probe)
+            assert (seen.status, seen.text[: len(text)]) == (status, text)
+
+
 def unreachable(around: Around) -> SshNode:
     return SshNode("nowhere", msgspec.structs.replace(around.nodes["bluefin"].spec, port=1))
 
@@ -94,6 +118,7 @@ def unreachable(around: Around) -> SshNode:
         HttpProbe(node="nowhere", url="http://127.0.0.1:1/"),
         CommandProbe(node="nowhere", command="true"),
         LoadProbe(node="nowhere"),
+        PingProbe(node="nowhere", peer="redfin", address="127.0.0.1"),
         SqlProbe(database=DATABASE),
         ConnectionsProbe(database=DATABASE, state="refused"),
     ],
