@@ -75,7 +75,7 @@ class CpuPressure(Fault, frozen=True, tag="cpu-pressure"):
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
     sustained: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("awk", "getconf")
+    needs: ClassVar[tuple[str, ...]] = ("awk", "getconf", "stress-ng")
 
     cores: Annotated[int, msgspec.Meta(ge=1, le=1024)] | Literal["all"] = "all"
     """How many are loaded."""

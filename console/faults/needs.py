@@ -98,7 +98,7 @@ NEEDS: dict[str, Need] = {
     "firewall": Need(
         "firewall",
         "apt install iptables, and be root with the right to change the firewall (CAP_NET_ADMIN)",
-        check="iptables -w 5 -n -L INPUT >/dev/null && ip6tables -w 5 -n -L INPUT >/dev/null",
+        check="iptables -w 5 -n -L INPUT >/dev/null",
     ),
     "own-boot": Need(
         "own-boot",

@@ -179,7 +179,7 @@ class NetworkPartition(Fault, frozen=True, tag="network-partition"):
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
     sustained: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("iptables", "iptables-restore", "ip", "ping", "timeout", "awk")
+    needs: ClassVar[tuple[str, ...]] = ("firewall", "iptables-restore", "ip", "ping", "timeout", "awk")
     needs_peer: ClassVar[bool] = True
 
     hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 60.0
