@@ -44,14 +44,19 @@ def lab() -> None:
     show_default=True,
     help="Seconds for which a node waits for a silent console before it takes a fault back.",
 )
-def up(kind: str, directory: Path | None, lease_s: float) -> None:
+@click.option(
+    "--shared",
+    is_flag=True,
+    help="Let the nodes share this machine's network and disks, even if they can have own ones.",
+)
+def up(kind: str, directory: Path | None, lease_s: float, shared: bool) -> None:
     """Bring the lab up; the last line is its inventory."""
     _built(kind)
     from console.errors import BadInput, GamedayError
     from console.lab import embedded
 
     try:
-        inventory = embedded.up(directory or default_directory(), lease_s=lease_s, progress=click.echo)
+        inventory = embedded.up(directory or default_directory(), lease_s=lease_s, shared=shared, progress=click.echo)
     except GamedayError as error:
         click.echo(f"gameday lab up: {error}", err=True)
         sys.exit(2 if isinstance(error, BadInput) else 1)
@@ -80,6 +85,7 @@ def status(kind: str, directory: Path | None) -> None:
             facts = [f"port {entry.port}" if entry.port else "", entry.service.label]
             facts += [f"{entry.n_restarts} restarts"] if entry.n_restarts else []
             click.echo(f"    {entry.service.name:24} {word:28} {', '.join(filter(None, facts))}".rstrip())
+    click.echo(_spaces(state.shared, state.open))
     click.echo(str(state.inventory))
 
 
@@ -98,6 +104,15 @@ def down(kind: str, directory: Path | None) -> None:
         click.echo(f"gameday lab down: {error}", err=True)
         sys.exit(1)
     click.echo("the lab is down" if was_up else "no lab was up")
+
+
+def _spaces(shared: str, no_firewall: str) -> str:
+    """One line on what the nodes have of their own, and why not more."""
+    if shared:
+        return f"○ the nodes share this machine's network, firewall and disks: {shared}"
+    if no_firewall:
+        return f"○ each node has its own network and small disk, but no firewall: {no_firewall}"
+    return "● each node has its own network, firewall and small disk"
 
 
 def _built(kind: str) -> None:

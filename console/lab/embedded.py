@@ -54,6 +54,10 @@ class LabStatus:
     up: bool
     inventory: Path
     nodes: tuple[NodeStatus, ...] = ()
+    shared: str = ""
+    """Why the nodes share the machine's network and disks; empty: each has its own."""
+    open: str = ""
+    """Why the nodes have no firewall; empty: they have one."""
 
 
 def _quiet(_: str) -> None:
@@ -61,12 +65,18 @@ def _quiet(_: str) -> None:
 
 
 def up(
-    directory: Path, *, lease_s: float = 10.0, lifeline: bool = False, progress: Callable[[str], None] = _quiet
+    directory: Path,
+    *,
+    lease_s: float = 10.0,
+    lifeline: bool = False,
+    shared: bool = False,
+    progress: Callable[[str], None] = _quiet,
 ) -> Path:
     """Bring the lab up in that folder and wait until all of it is healthy; the path of its inventory.
 
     One that runs already is left as it is. `lifeline`: it goes down when this process ends, however that happens,
-    otherwise it runs until `down`. Interrupted while it waits, it takes down what there is. `lease_s`: 3 to 60.
+    otherwise it runs until `down`. `shared`: the nodes share the machine's network and disks, as they do where the
+    machine does not allow them their own. Interrupted while it waits, it takes down what there is. `lease_s`: 3 to 60.
 
     Raises:
         BadInput: the folder holds something else.
@@ -82,7 +92,7 @@ def up(
     lab_id = secrets.token_hex(8)
     with lab.log.open("wb") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "console.lab.daemon", str(lab.root), str(lease_s)],
+            [sys.executable, "-m", "console.lab.daemon", str(lab.root), str(lease_s), "shared" if shared else "own"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -109,7 +119,8 @@ def status(directory: Path) -> LabStatus:
     facts = read_facts(lab) if is_locked(lab) else None
     if not facts or not lab.inventory.exists():
         return LabStatus(False, lab.inventory)
-    return LabStatus(True, lab.inventory, tuple(_node_status(lab, node, facts.ports) for node in FLEET))
+    nodes = tuple(_node_status(lab, node, facts.ports) for node in FLEET)
+    return LabStatus(True, lab.inventory, nodes, facts.shared, facts.open)
 
 
 def down(directory: Path) -> bool:

@@ -10,28 +10,35 @@ import yaml
 from console.lab.fleet import FLEET, SSH_USER, LabService
 from console.lab.keys import COUNCIL, OPERATOR, TPM
 from console.lab.layout import LabLayout
+from console.lab.network import DISK, LOOPBACK, Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE
 
 Mapping = dict[str, object]
+MEMORY_LIMIT_MB = 256
+"""What a fault may take for the whole of a node's memory: the nodes share this machine's."""
 
 
-def write_inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> None:
+def write_inventory(lab: LabLayout, network: Network, lease_s: float) -> None:
     """Write it in one step: once it is there, the lab is ready."""
     new = lab.inventory.with_suffix(".new")
-    text = yaml.safe_dump(inventory(lab, ports, lease_s), sort_keys=False, width=120)
+    text = yaml.safe_dump(inventory(lab, network, lease_s), sort_keys=False, width=120)
     new.write_text(f"# Made by `gameday lab up`; gone with the lab.\n{text}")
     new.replace(lab.inventory)
 
 
-def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
+def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
     """The inventory's content. Paths on the console are relative to the file, paths on nodes absolute."""
+
+    ports = network.ports
+    disks = list(dict.fromkeys([mount_point(lab.root), *([DISK] if network.own else [])]))
 
     def here(path: Path) -> str:
         return str(path.relative_to(lab.root))
 
     nodes: dict[str, Mapping] = {
         node.name: {
-            "address": "127.0.0.1",
+            "address": LOOPBACK,
+            **({"peer_address": network.address(node.name)} if network.own else {}),
             "port": ports[f"ssh.{node.name}"],
             "user": SSH_USER,
             "identity": here(lab.keys / "operator_ssh"),
@@ -39,11 +46,12 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
             "sudo": False,
             "run_dir": str(lab.node(node.name).run),
             "undo_dir": str(lab.node(node.name).undo),
-            "disks": [mount_point(lab.root)],
+            "disks": [*disks],
+            "memory_limit_mb": MEMORY_LIMIT_MB,
             # There is no systemd here, and nothing in a lab is worth more than the practice.
             "shell_guard_for_high": True,
-            "never": ["/ganuda", "/pg_data", "/sag_data"],
-            "services": {service.name: _service(service, ports) for service in node.services},
+            "never": ["/ganuda", "/pg_data", "/sag_data", *([str(lab.pgdata)] if node.name == "bluefin" else [])],
+            "services": {service.name: _service(service, network) for service in node.services},
         }
         for node in FLEET
     }
@@ -57,7 +65,7 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
                 "node": "bluefin",
                 "dbname": DATABASE,
                 "user": CONSOLE_ROLE,
-                "host": "127.0.0.1",
+                "host": LOOPBACK,
                 "port": ports["postgresql"],
                 "passfile": here(lab.passfile),
                 "service": "postgresql",
@@ -89,8 +97,8 @@ def inventory(lab: LabLayout, ports: dict[str, int], lease_s: float) -> Mapping:
     }
 
 
-def _service(service: LabService, ports: dict[str, int]) -> Mapping:
-    health = f"http://127.0.0.1:{ports[service.name]}{service.health}" if service.health else ""
+def _service(service: LabService, network: Network) -> Mapping:
+    health = f"http://{LOOPBACK}:{network.ports[service.name]}{service.health}" if service.health else ""
     optional = {"process": service.process, "health": health, "label": service.label}
     return {
         "unit": service.unit,

@@ -129,6 +129,11 @@ class LabLayout:
         return self.root / "tpm-inbox.log"
 
     @property
+    def hosts(self) -> Path:
+        """The /etc/hosts of nodes that have networks of their own."""
+        return self.root / "hosts"
+
+    @property
     def log(self) -> Path:
         """What the lab's daemon says."""
         return self.root / "daemon.log"

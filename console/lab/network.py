@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from console.lab.fleet import FLEET
 
 LOOPBACK = "127.0.0.1"
+BRIDGE = "lab0"
 IPV4 = "10.77.0.{}"
 IPV6 = "fd77::{}"
 NETWORKS = ("10.77.0.0/24", "fd77::/64")
+DISK = "/tmp"  # noqa: S108 -- the node's own small disk, mounted there
+DISK_MB = 64
 _NUMBERS = {node.name: number for number, node in enumerate(FLEET, start=2)}
 
 
@@ -44,3 +47,20 @@ class Network:
         names = [(LOOPBACK, "localhost"), ("::1", "localhost")]
         names += [(form.format(number), name) for name, number in _NUMBERS.items() for form in (IPV4, IPV6)]
         return "".join(f"{address}\t{name}\n" for address, name in names)
+
+
+def bridge_commands() -> str:
+    """What `ip -batch` makes of the daemon's network: a bridge with an address on it."""
+    address = IPV4.format("1/24")
+    return f"link set lo up\nlink add {BRIDGE} type bridge\naddr add {address} dev {BRIDGE}\nlink set {BRIDGE} up\n"
+
+
+def cable_commands(node: str, pid: int) -> str:
+    """What `ip -batch` plugs between the bridge and the network of the process `pid`, there called eth0."""
+    return f"link add {node} type veth peer name eth0 netns {pid}\nlink set {node} master {BRIDGE} up\n"
+
+
+def node_addresses(node: str) -> tuple[str, str]:
+    """The node's own addresses, IPv4 and IPv6, with their prefix lengths."""
+    number = _NUMBERS[node]
+    return IPV4.format(f"{number}/24"), IPV6.format(f"{number}/64")

@@ -1,6 +1,8 @@
-"""One node of the embedded lab, a process of its own: `python -m console.lab.node DIR NAME PORT`.
+"""One node of the embedded lab, a process of its own: `python -m console.lab.node DIR NAME FD KIND`.
 
-It lives as long as its standard input, the daemon's lifeline, stays open, and takes everything with it when it ends.
+FD is its endpoint, a socket bound to a port of the machine's loopback. KIND is `own`, where the node has namespaces of
+its own and all of it ends with this process, or `shared`. It lives as long as its standard input, the daemon's
+lifeline, stays open, and takes everything with it when it ends.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -34,7 +37,7 @@ def node_environment(lab: LabLayout, name: str) -> dict[str, str]:
     }
 
 
-async def run(lab: LabLayout, name: str, port: int) -> None:
+async def run(lab: LabLayout, name: str, endpoint: socket.socket, *, shared: bool) -> None:
     """Run the node until its lifeline is cut or it gets SIGTERM."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -44,16 +47,19 @@ async def run(lab: LabLayout, name: str, port: int) -> None:
     supervisor = Supervisor(lab.node(name), environment)
     try:
         await supervisor.start()
-        endpoint = await listen(lab, name, port, environment)
+        acceptor = await listen(lab, name, endpoint, environment)
         os.write(sys.stdout.fileno(), b"ready\n")
         await over.wait()
-        endpoint.close()
+        acceptor.close()
     finally:
         await supervisor.shut_down()
-        kill_marked(os.environ[LAB_MARK], name, lab.pgdata if name == "bluefin" else None)
+        if shared:
+            kill_marked(os.environ[LAB_MARK], name, lab.pgdata if name == "bluefin" else None)
 
 
 if __name__ == "__main__":
     # A command that stops reading its input is its own business, not a line in the node's log for each packet.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    asyncio.run(run(LabLayout(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])))
+    root, node, descriptor, kind = sys.argv[1:]
+    os.set_inheritable(int(descriptor), False)
+    asyncio.run(run(LabLayout(Path(root)), node, socket.socket(fileno=int(descriptor)), shared=kind == "shared"))

@@ -13,11 +13,12 @@ class Ports:
     """Ports by name. Keep it alive as long as they are needed; `release` gives them back."""
 
     numbers: dict[str, int]
-    _held: tuple[socket.socket, ...]
+    held: dict[str, socket.socket]
+    """Bound, not listening; by name."""
 
     def release(self) -> None:
         """Let others have the ports."""
-        for held in self._held:
+        for held in self.held.values():
             held.close()
 
 
@@ -26,14 +27,16 @@ def reserve(names: Iterable[str]) -> Ports:
 
     On Linux the sockets stay bound without listening: a server that sets SO_REUSEADDR, as uvicorn, PostgreSQL and
     asyncio do, can bind beside them, but no outgoing connection and no second lab is given the port while its server
-    is down for a restart. Elsewhere a second bind is refused, so there the ports are merely found free.
+    is down for a restart. Elsewhere a second bind is refused, so there the ports are merely found free, but those whose
+    sockets are handed on (`ssh.NODE`).
     """
     held: dict[str, socket.socket] = {}
     for name in names:
         held[name] = socket.socket()
         held[name].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held[name].bind(("127.0.0.1", 0))
-    ports = Ports({name: int(sock.getsockname()[1]) for name, sock in held.items()}, tuple(held.values()))
-    if sys.platform != "linux":
-        ports.release()
-    return ports
+    numbers = {name: int(sock.getsockname()[1]) for name, sock in held.items()}
+    for name, sock in held.items():
+        if sys.platform != "linux" and not name.startswith("ssh."):
+            sock.close()
+    return Ports(numbers, held)

@@ -19,6 +19,10 @@ class Facts(msgspec.Struct, frozen=True):
     pid: int
     ports: dict[str, int]
     """By name, see fleet.port_names."""
+    shared: str = ""
+    """Why the nodes share the machine's network and disks; empty: each has its own."""
+    open: str = ""
+    """Why the nodes have no firewall; empty: they have one."""
 
 
 def read_facts(lab: LabLayout) -> Facts | None:

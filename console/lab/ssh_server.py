@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from functools import partial
@@ -47,16 +48,16 @@ class _Login(asyncssh.SSHServer):
         return dest_host in ("127.0.0.1", "localhost")
 
 
-async def listen(lab: LabLayout, node: str, port: int, environment: dict[str, str]) -> asyncssh.SSHAcceptor:
-    """Start the endpoint of that node on 127.0.0.1."""
+async def listen(
+    lab: LabLayout, node: str, endpoint: socket.socket, environment: dict[str, str]
+) -> asyncssh.SSHAcceptor:
+    """Start the endpoint of that node on a bound socket."""
     place = Place(lab.node(node).home, environment)
     return await asyncssh.listen(
-        "127.0.0.1",
-        port,
+        sock=endpoint,
         server_factory=partial(_Login, lab.keys / "authorized_keys"),
         server_host_keys=[str(lab.keys / f"host_{node}")],
         process_factory=partial(_serve, place),
-        reuse_address=True,
         encoding=None,
         allow_pty=False,
         line_editor=False,
@@ -78,7 +79,7 @@ async def _serve(place: Place, process: asyncssh.SSHServerProcess[bytes]) -> Non
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=place.home,
-            env=place.environment,
+            env={**place.environment, **_origin(process)},
             start_new_session=True,
         )
     except OSError as error:
@@ -98,6 +99,12 @@ async def _serve(place: Place, process: asyncssh.SSHServerProcess[bytes]) -> Non
         process.close()
         await closed
     return None
+
+
+def _origin(process: asyncssh.SSHServerProcess[bytes]) -> dict[str, str]:
+    """What sshd tells a command of its connection, which some faults must not cut."""
+    client, server = process.get_extra_info("peername"), process.get_extra_info("sockname")
+    return {"SSH_CONNECTION": f"{client[0]} {client[1]} {server[0]} {server[1]}"}
 
 
 async def _feed(process: asyncssh.SSHServerProcess[bytes], child: subprocess.Popen[bytes]) -> None:

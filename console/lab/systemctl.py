@@ -10,8 +10,15 @@ import shlex
 
 from console.lab.layout import NodeLayout
 
+FIREWALL_PROGRAMS = tuple(f"{tool}{part}" for tool in ("iptables", "ip6tables") for part in ("", "-save", "-restore"))
+
 _NO_SYSTEMD = """#!/bin/sh
 echo 'this node has no systemd' >&2
+exit 1
+"""
+
+_FIREWALL = """#!/bin/sh
+echo @REASON@ >&2
 exit 1
 """
 
@@ -148,12 +155,16 @@ esac
 """
 
 
-def install(layout: NodeLayout) -> None:
-    """Put the shim into the node's bin folder, and something that says no in place of a host's systemd-run."""
-    for name, text in (
-        ("systemctl", _SHIM.replace("@NODE@", shlex.quote(str(layout.root)))),
-        ("systemd-run", _NO_SYSTEMD),
-    ):
+def install(layout: NodeLayout, no_firewall: str = "") -> None:
+    """Put the shim into the node's bin folder, and something that says no in place of a host's systemd-run.
+
+    Likewise in place of the host's firewall, where the node has none of its own: `no_firewall` says why.
+    """
+    scripts = {"systemctl": _SHIM.replace("@NODE@", shlex.quote(str(layout.root))), "systemd-run": _NO_SYSTEMD}
+    if no_firewall:
+        reason = shlex.quote(f"this node has no firewall of its own: {no_firewall}")
+        scripts |= dict.fromkeys(FIREWALL_PROGRAMS, _FIREWALL.replace("@REASON@", reason))
+    for name, text in scripts.items():
         script = layout.bin / name
         script.write_text(text)
         script.chmod(0o700)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import msgspec
 import psycopg
 import pytest
 
@@ -25,7 +28,7 @@ from console.lab import embedded
 from console.lab.layout import LabLayout
 from console.lab.processes import marked
 from console.lab.remains import Facts, read_facts
-from console.plan.inventory import Inventory, load_inventory
+from console.plan.inventory import Inventory, Node, load_inventory
 
 UNITS = {"redfin": 7, "bluefin": 2, "greenfin": 1}
 
@@ -57,10 +60,11 @@ def postgres_of(lab: LabLayout) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabLayout]:
-    root = tmp_path_factory.mktemp("lab")
-    embedded.up(root, lease_s=3)
+@pytest.fixture(scope="module", params=["own", "shared"])
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[LabLayout]:
+    """A lab whose nodes have networks and disks of their own, and one whose nodes share this machine's."""
+    root = tmp_path_factory.mktemp(request.param)
+    embedded.up(root, lease_s=3, shared=request.param == "shared")
     yield LabLayout(root)
     embedded.down(root)
 
@@ -68,6 +72,37 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabLayout]:
 @pytest.fixture(scope="module")
 def inventory(lab: LabLayout) -> Inventory:
     return load_inventory(lab.inventory)
+
+
+@pytest.fixture(scope="module")
+def here(inventory: Inventory) -> Iterator[Inventory]:
+    """The inventory with the gateway and the database where this process reaches them: through their nodes."""
+    redfin, database = inventory.nodes["redfin"], inventory.databases["federation"]
+    gateway = redfin.services["llm-gateway"]
+    with (
+        forwarded(redfin, int(gateway.health.split(":")[2].partition("/")[0])) as at_gateway,
+        forwarded(inventory.nodes["bluefin"], database.port) as at_database,
+    ):
+        replace = msgspec.structs.replace
+        gateway = replace(gateway, health=f"http://127.0.0.1:{at_gateway}/health")
+        redfin = replace(redfin, services={**redfin.services, "llm-gateway": gateway})
+        databases = {"federation": replace(database, port=at_database)}
+        yield replace(inventory, nodes={**inventory.nodes, "redfin": redfin}, databases=databases)
+
+
+@contextlib.contextmanager
+def forwarded(node: Node, port: int) -> Iterator[int]:
+    """A port of this machine that leads to one of the node's loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        local = free.getsockname()[1]
+    options = ["-F", "none", "-i", node.identity, "-o", f"UserKnownHostsFile={node.known_hosts}", "-p", str(node.port)]
+    options += ["-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local}:127.0.0.1:{port}"]
+    forward = [*options, f"{node.user}@127.0.0.1", "echo ready; exec sleep 1000"]
+    with subprocess.Popen(["ssh", *forward], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        yield local
+        process.terminate()
 
 
 async def ssh(inventory: Inventory, node: str, **options: Any) -> asyncssh.SSHClientConnection:
@@ -211,16 +246,9 @@ async def test_a_closed_channel_ends_its_command_but_not_what_called_setsid(inve
         process = await connection.create_process(command)
         own, child = int(await process.stdout.readline()), int(await process.stdout.readline())
         process.close()
-        await asyncio.to_thread(until, lambda: not alive(child))
-        assert alive(own)
-        os.kill(own, signal.SIGKILL)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+        alive = "kill -0 {} 2>/dev/null && grep -qv ' [ZX] ' /proc/{}/stat"
+        gone = f"until ! ({alive.format(child, child)}); do sleep 0.05; done; {alive.format(own, own)} && kill -9 {own}"
+        assert (await connection.run(gone, timeout=20)).exit_status == 0
 
 
 async def test_forwarding_reaches_the_nodes_loopback_and_nothing_else(inventory: Inventory) -> None:
@@ -249,12 +277,12 @@ async def test_psql_on_the_node_works_for_the_console_role_without_a_password_ty
     assert told == "42"
 
 
-def test_the_database_starts_with_an_empty_archive_and_no_open_vote(inventory: Inventory) -> None:
+def test_the_database_starts_with_an_empty_archive_and_no_open_vote(here: Inventory, inventory: Inventory) -> None:
     assert inventory.checks.active_work
     assert inventory.checks.council
-    assert query(inventory, "select * from thermal_memory_archive") == []
+    assert query(here, "select * from thermal_memory_archive") == []
     for check in (inventory.checks.active_work, inventory.checks.council):
-        assert str(query(inventory, check.sql)[0][0]) == check.expect
+        assert str(query(here, check.sql)[0][0]) == check.expect
 
 
 def test_a_wrong_password_is_refused_on_every_way_in(lab: LabLayout, inventory: Inventory) -> None:
@@ -262,14 +290,14 @@ def test_a_wrong_password_is_refused_on_every_way_in(lab: LabLayout, inventory: 
     assert {line.split()[-1] for line in rules} == {"scram-sha-256"}
 
 
-def test_fifty_more_connections_reach_the_limit_of_an_ordinary_role(inventory: Inventory) -> None:
-    counted = query(inventory, "select count(*) from pg_stat_activity where backend_type = 'client backend'")[0][0]
+def test_fifty_more_connections_reach_the_limit_of_an_ordinary_role(here: Inventory) -> None:
+    counted = query(here, "select count(*) from pg_stat_activity where backend_type = 'client backend'")[0][0]
     assert 9 <= counted <= 11
     held: list[psycopg.Connection[tuple[Any, ...]]] = []
     try:
         with pytest.raises(psycopg.OperationalError, match="remaining connection slots are reserved"):
-            held.extend(connect(inventory) for _ in range(50))
-        assert health(inventory) == 200
+            held.extend(connect(here) for _ in range(50))
+        assert health(here) == 200
     finally:
         for connection in held:
             connection.close()
@@ -313,19 +341,20 @@ def test_the_services_do_something_that_can_be_seen(lab: LabLayout) -> None:
     until(lambda: "redfin llm-gateway 200" in (greenfin / "greenfin-heartbeat.log").read_text())
 
 
-def test_a_terminated_gateway_comes_back_by_itself_and_its_times_are_logged(
-    lab: LabLayout, inventory: Inventory
+async def test_a_terminated_gateway_comes_back_by_itself_and_its_times_are_logged(
+    lab: LabLayout, inventory: Inventory, here: Inventory
 ) -> None:
     logs = lab.node("redfin").log
     old = gateway_state(lab)
-    assert b"uvicorn\0gateway:app" in Path(f"/proc/{old['MainPID']}/cmdline").read_bytes()
-    os.kill(int(old["MainPID"]), signal.SIGTERM)
-    until(lambda: health(inventory) == 0)
-    until(lambda: health(inventory) == 200)
+    pid = old["MainPID"]
+    assert "uvicorn gateway:app" in await say(inventory, "redfin", f"tr '\\0' ' ' </proc/{pid}/cmdline; kill {pid}")
+    await asyncio.to_thread(until, lambda: health(here) == 0)
+    await asyncio.to_thread(until, lambda: health(here) == 200)
     new = gateway_state(lab)
     assert int(new["NRestarts"]) == int(old["NRestarts"]) + 1
     gone = events(logs / "supervisor.jsonl", "exited")[-1]
-    well = until(lambda: [e for e in events(logs / "gateway.jsonl", "first_ok") if str(e["pid"]) == new["MainPID"]])[0]
+    noted = logs / "gateway.jsonl"
+    well = until(lambda: [e for e in events(noted, "first_ok") if str(e["pid"]) == new["MainPID"]])[0]
     assert (str(gone["pid"]), gone["signal"]) == (old["MainPID"], signal.SIGTERM)
     assert 2.0 < well["monotonic_s"] - gone["monotonic_s"] < 10
 
@@ -336,45 +365,54 @@ NEXT_START = "systemctl daemon-reload && systemctl reset-failed llm-gateway && s
 
 @pytest.mark.parametrize(("mode", "answer"), [("unhealthy", 500), ("flapping", 200)])
 async def test_the_gateways_next_start_follows_the_mode_in_its_unit_file(
-    lab: LabLayout, inventory: Inventory, mode: str, answer: int
+    lab: LabLayout, inventory: Inventory, here: Inventory, mode: str, answer: int
 ) -> None:
     unit = lab.node("redfin").units / "llm-gateway.service"
     text = unit.read_text()
     try:
         unit.write_text(text.replace("GATEWAY_MODE=ok", f"GATEWAY_MODE={mode}"))
         await say(inventory, "redfin", NEXT_START)
-        await asyncio.to_thread(until, lambda: health(inventory) == answer)
+        await asyncio.to_thread(until, lambda: health(here) == answer)
         if mode == "flapping":
             await asyncio.to_thread(until, lambda: gateway_state(lab)["NRestarts"] == "1")
     finally:
         unit.write_text(text)
         await say(inventory, "redfin", NEXT_START)
-        await asyncio.to_thread(until, lambda: health(inventory) == 200)
+        await asyncio.to_thread(until, lambda: health(here) == 200)
 
 
-def test_a_crashed_postgresql_answers_again_by_itself(lab: LabLayout, inventory: Inventory) -> None:
+async def test_a_crashed_postgresql_answers_again_by_itself(
+    lab: LabLayout, inventory: Inventory, here: Inventory
+) -> None:
     state = lab.node("bluefin").state / "postgresql.service"
-    os.kill(int(embedded.read_state(state)["MainPID"]), signal.SIGKILL)
+    await say(inventory, "bluefin", f"kill -9 {embedded.read_state(state)['MainPID']}")
 
     def answers() -> bool:
         try:
-            return query(inventory, "select 1") == [(1,)]
+            return query(here, "select 1") == [(1,)]
         except psycopg.OperationalError:
             return False
 
-    until(lambda: embedded.read_state(state)["SubState"] == "running" and answers())
+    up = asyncio.to_thread(until, lambda: embedded.read_state(state)["SubState"] == "running" and answers())
+    await up
     assert int(embedded.read_state(state)["NRestarts"]) >= 1
 
 
-def test_two_labs_do_not_disturb_each_other(lab: LabLayout, inventory: Inventory, tmp_path: Path) -> None:
-    embedded.up(tmp_path)
+def test_two_labs_do_not_disturb_each_other(lab: LabLayout, here: Inventory, tmp_path: Path) -> None:
+    embedded.up(tmp_path, shared=bool(facts(lab).shared))
     other = LabLayout(tmp_path)
-    assert not set(facts(lab).ports.values()) & set(facts(other).ports.values())
+    ports, others = ({name: at for name, at in facts(one).ports.items() if outside(one, name)} for one in (lab, other))
+    assert not set(ports.values()) & set(others.values())
     other_id = facts(other).id
     assert embedded.down(tmp_path)
     assert marked(other_id) == []
     assert embedded.status(lab.root).up
-    assert health(inventory) == 200
+    assert health(here) == 200
+
+
+def outside(lab: LabLayout, port: str) -> bool:
+    """Whether that port of the lab is one of this machine's."""
+    return bool(facts(lab).shared) or port.startswith("ssh.")
 
 
 def test_down_leaves_no_process_and_only_logs(tmp_path: Path) -> None:
@@ -405,14 +443,16 @@ def test_killing_the_daemon_leaves_no_process(tmp_path: Path) -> None:
     assert embedded.down(tmp_path)
 
 
-def test_the_next_up_ends_what_a_killed_lab_left(tmp_path: Path) -> None:
-    embedded.up(tmp_path)
+@pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
+def test_the_next_up_ends_what_a_killed_lab_left(tmp_path: Path, *, shared: bool) -> None:
+    embedded.up(tmp_path, shared=shared)
     lab = LabLayout(tmp_path)
     known = facts(lab)
     nodes = [pid for pid in marked(known.id) if b"console.lab.node" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     for pid in (known.pid, *nodes):
         os.kill(pid, signal.SIGSTOP)
-    for pid in (known.pid, *nodes):
+    # A node that shares the machine leaves its services behind; of one with its own processes nothing would be left.
+    for pid in (known.pid, *(nodes if shared else ())):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not embedded.status(tmp_path).up)
     assert marked(known.id)
