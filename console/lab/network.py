@@ -12,7 +12,7 @@ BRIDGE = "lab0"
 IPV4 = "10.77.0.{}"
 IPV6 = "fd77::{}"
 NETWORKS = ("10.77.0.0/24", "fd77::/64")
-DISK = "/tmp"  # noqa: S108 -- the node's own small disk, mounted there
+DISK = "/tmp"
 DISK_MB = 64
 _NUMBERS = {node.name: number for number, node in enumerate(FLEET, start=2)}
 

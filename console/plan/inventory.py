@@ -69,8 +69,6 @@ class Node(Part, frozen=True):
     """Where the guard keeps a run's scripts on the node: a folder that a reboot empties."""
     undo_dir: Absolute = "/var/lib/gameday"
     """Where that is also kept, until it is proven clean, for a fault that outlives a reboot: a folder on a disk."""
-    peer_address: MaybeWord = ""
-    """The address by which other nodes reach it; empty: `address`."""
     memory_limit_mb: Annotated[int, msgspec.Meta(ge=16)] | None = None
     """What faults may take for the whole of its memory, in MiB. They compute shares from the least of this, the memory
     cgroup's limit and MemTotal. For nodes that share a machine's memory without a limit that they could see."""
