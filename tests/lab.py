@@ -18,6 +18,8 @@ from click.testing import CliRunner
 
 from console.cli import main
 from console.lab import embedded
+from console.lab.layout import LabLayout
+from console.lab.postgres import SUPERUSER
 from console.plan.inventory import Inventory, load_inventory
 
 GAMEDAY = (sys.executable, "-m", "console")
@@ -99,14 +101,16 @@ class Lab:
         """`gameday run ... --attest all --json`."""
         return self.gameday("run", *args, "--attest", "all", "--json", limit_s=limit_s)
 
+    def ssh_command(self, node: str, command: str) -> list[str]:
+        """How to run a command on the node."""
+        spec = self.inventory.nodes[node]
+        options = ["-i", spec.identity, "-o", f"UserKnownHostsFile={spec.known_hosts}", "-o", "BatchMode=yes"]
+        return ["ssh", *options, "-p", str(spec.port), f"{spec.user}@{spec.address}", command]
+
     def ssh(self, node: str, command: str) -> str:
         """What a command on the node prints; it must succeed."""
-        spec = self.inventory.nodes[node]
-        done = subprocess.run(
-            ["ssh", "-i", spec.identity, "-o", f"UserKnownHostsFile={spec.known_hosts}", "-o", "BatchMode=yes",
-             "-p", str(spec.port), f"{spec.user}@{spec.address}", command],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        told = self.ssh_command(node, command)
+        done = subprocess.run(told, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
         return done.stdout
 
@@ -116,6 +120,13 @@ class Lab:
 
     def psql(self, sql: str) -> str:
         """What the query prints, unaligned."""
+        return self._psql(sql, self.inventory.databases["federation"].user)
+
+    def superuser(self, sql: str) -> str:
+        """What the query prints when the database's superuser asks."""
+        return self._psql(sql, SUPERUSER, f"PGPASSFILE={shlex.quote(str(LabLayout(self.dir).superuser_passfile))} ")
+
+    def _psql(self, sql: str, role: str, environment: str = "") -> str:
         database = self.inventory.databases["federation"]
         line = [
             "psql",
@@ -126,12 +137,12 @@ class Lab:
             "-p",
             str(database.port),
             "-U",
-            database.user,
+            role,
             database.dbname,
             "-c",
             sql,
         ]
-        return self.ssh("bluefin", shlex.join(line)).strip()
+        return self.ssh("bluefin", environment + shlex.join(line)).strip()
 
     @contextmanager
     def unit(self, node: str, unit: str, **settings: str) -> Iterator[None]:

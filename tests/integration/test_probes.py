@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
 import msgspec
 import pytest
 
 from console.nodes.ssh import SshNode
+from console.plan.peers import seen_by_others
 from console.plan.probe import (
     AnyProbe,
     CommandProbe,
@@ -81,24 +84,24 @@ async def test_a_closed_port_fails(around: Around) -> None:
 
 
 async def test_what_is_not_http_fails(lab: Lab, around: Around) -> None:
-    seen = await around.ask(HttpProbe(node="redfin", url=f"http://127.0.0.1:{lab.inventory.nodes['redfin'].port}/"))
+    with listening(lab, "s.accept()[0].sendall(b'SSH-2.0-x\\r\\n'); input()") as port:
+        seen = await around.ask(HttpProbe(node="redfin", url=f"http://127.0.0.1:{port}/"))
     assert seen.status is Status.FAIL
     assert seen.text.startswith("not HTTP: b'SSH-2.0")
 
 
-async def test_a_page_that_hangs_fails_in_its_time(around: Around) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody_accepts:
-        port = nobody_accepts.getsockname()[1]
+async def test_a_page_that_hangs_fails_in_its_time(lab: Lab, around: Around) -> None:
+    with listening(lab, "input()") as port:
         seen = await around.ask(HttpProbe(node="redfin", url=f"http://127.0.0.1:{port}/", timeout_s=0.3))
     assert (seen.status, seen.text) == (Status.FAIL, "no answer within 0.3 s")
 
 
 async def test_no_answer_is_met_by_silence_only(lab: Lab, around: Around) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody_accepts:
-        silent = f"http://127.0.0.1:{nobody_accepts.getsockname()[1]}/"
+    with listening(lab, "input()", "greenfin") as port:
+        silent, answers = f"http://127.0.0.1:{port}/", seen_by_others(answers, lab.inventory.nodes["redfin"])
         for url, from_node, status, text in (
             (silent, "greenfin", Status.PASS, "no answer within 0.3 s"),
-            (health(lab), "greenfin", Status.FAIL, "HTTP 200: it still answers"),
+            (answers, "greenfin", Status.FAIL, "HTTP 200: it still answers"),
             ("http://127.0.0.1:1/", "greenfin", Status.FAIL, "no answer: the connection is refused or closed"),
             (silent, "nowhere", Status.UNKNOWN, "nowhere"),
         ):
@@ -106,6 +109,21 @@ async def test_no_answer_is_met_by_silence_only(lab: Lab, around: Around) -> Non
             around.nodes["nowhere"] = unreachable(around)
             seen = await around.ask(probe)
             assert (seen.status, seen.text[: len(text)]) == (status, text)
+
+
+@contextmanager
+def listening(lab: Lab, then: str, node: str = "redfin") -> Iterator[int]:
+    """A port of the node's loopback on which somebody listens, and then runs that with the socket `s`."""
+    program = (
+        f"import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); {then}"
+    )
+    command = lab.ssh_command(node, shlex.join([sys.executable, "-c", program]))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        yield int(process.stdout.readline())
+        process.stdin.close()
+        process.terminate()
 
 
 def unreachable(around: Around) -> SshNode:
@@ -233,7 +251,7 @@ async def test_a_limit_of_the_role_comes_before_that_of_the_server(lab: Lab, aro
     role = around.link.spec.user
     now, _, _ = await around.link.connections()
     mine = int(await around.link.value("select count(*) from pg_stat_activity where usename = current_user") or 0)
-    superuser(lab, f"alter role {role} connection limit {mine + 2}")
+    lab.superuser(f"alter role {role} connection limit {mine + 2}")
     try:
         assert (await around.link.connections())[2] <= now + 3
         async with AsyncExitStack() as held:
@@ -241,21 +259,7 @@ async def test_a_limit_of_the_role_comes_before_that_of_the_server(lab: Lab, aro
                 await held.enter_async_context(await around.link.connect_new())
             assert let_in[1].startswith("too many connections for role")
     finally:
-        superuser(lab, f"alter role {role} connection limit -1")
-
-
-def superuser(lab: Lab, sql: str) -> None:
-    import psycopg
-
-    from console.lab.layout import LabLayout
-    from console.lab.postgres import SUPERUSER
-
-    spec = lab.inventory.databases[DATABASE]
-    passfile = str(LabLayout(lab.dir).superuser_passfile)
-    with psycopg.connect(
-        host=spec.host, port=spec.port, dbname=spec.dbname, user=SUPERUSER, passfile=passfile, autocommit=True
-    ) as connection:
-        connection.execute(sql.encode())
+        lab.superuser(f"alter role {role} connection limit -1")
 
 
 @pytest.mark.parametrize(
