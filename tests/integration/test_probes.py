@@ -98,7 +98,7 @@ async def test_a_page_that_hangs_fails_in_its_time(lab: Lab, around: Around) -> 
 
 async def test_no_answer_is_met_by_silence_only(lab: Lab, around: Around) -> None:
     with listening(lab, "input()", "greenfin") as port:
-        silent, answers = f"http://127.0.0.1:{port}/", seen_by_others(answers, lab.inventory.nodes["redfin"])
+        silent, answers = f"http://127.0.0.1:{port}/", seen_by_others(health(lab), lab.inventory.nodes["redfin"])
         for url, from_node, status, text in (
             (silent, "greenfin", Status.PASS, "no answer within 0.3 s"),
             (answers, "greenfin", Status.FAIL, "HTTP 200: it still answers"),
