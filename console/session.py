@@ -24,7 +24,8 @@ from console.record import journal, runs
 from console.record import log as log_file
 from console.record.home import state_home
 from console.record.outbox import Outbox, OutboxError
-from console.record.thermal import flush
+from console.record.thermal import Delivery, flush, store
+from console.record.writeup import WriteUp
 from console.run.checklist import operator_name
 from console.run.readiness import Readiness, readiness
 from console.run.runner import Runner
@@ -214,12 +215,25 @@ class Session:
 
     def _run_ended(self, state: RunState) -> None:
         self._last = None
+        if state.started:
+            self._log(log_file.line(state))
+
+    def log_skipped(self, scenario: str, why: str) -> None:
+        """Tell the log of game days of a test of which no run was started."""
+        self._log(log_file.skip_line(scenario, why, self.clock()))
+
+    def _log(self, line: str) -> None:
         file = Path(self.inventory.log_file) if self.inventory.log_file else None
         try:
-            if state.started:
-                log_file.append(state, file)
+            log_file.append(line, file)
         except OSError as error:
             self.complaints.append(f"the log of game days was not written: {error.strerror}: {error.filename}")
+
+    async def store(self, row: WriteUp) -> Delivery:
+        """Keep a write-up in the outbox and try to deliver it; it waits there when the database does not take it."""
+        thermal = self.inventory.thermal_memory
+        connect = self.fleet.database(thermal.database).connect_new if thermal else None
+        return await store(Outbox(runs.outbox_home()), row, connect, thermal.table if thermal else "")
 
     def experiments(self) -> list[ExperimentView]:
         """Every scenario that can be understood; of the others the log tells."""

@@ -6,9 +6,13 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from console import events as ev
+from console.cli.table import table
 from console.record.result import encode_result, result
 from console.record.timeline import told
+from console.run.suite import SuiteResult, counts, rows
 from console.state import RunState
 from console.terms import Status
 
@@ -46,6 +50,19 @@ class Printer:
         elif state.conclusion:
             why = f" ({state.conclusion.reason.value})" if state.conclusion.reason.value else ""
             self._write(f"{state.conclusion.outcome.value}{why}: {state.conclusion.sentence}")
+
+    def line(self, text: str) -> None:
+        """Print one line for people; programs find the same in the last object."""
+        if not self._json:
+            self._write(text)
+
+    def suite(self, told: SuiteResult, stored: str) -> None:
+        """Print the suite's object; for people its table, the count, and where its row is."""
+        if self._json:
+            self._write(msgspec.json.encode(told).decode())
+            return
+        lines = table(("test", "result", "run", "figure or reason"), rows(told.tests))
+        self._write(f"\nsuite {told.suite}\n{lines}\n{counts(told.tests)}\n{stored}")
 
     def _stamp(self, at_s: float) -> str:
         clock = datetime.fromtimestamp(at_s).astimezone().strftime("%H:%M:%S")

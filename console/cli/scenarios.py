@@ -19,7 +19,7 @@ def scenarios() -> None:
 @scenarios.command("list")
 @inventory_option
 def list_(inventory: Path | None) -> int:
-    """Every scenario with its risk and the approval that it needs; the broken ones are told on stderr, exit 2."""
+    """Every scenario with its risk, approval and suites; the broken ones are told on stderr, exit 2."""
     from console.cli.table import table
     from console.plan import library
     from console.plan.inventory import Approvals
@@ -36,8 +36,8 @@ def list_(inventory: Path | None) -> int:
         scenario = load_scenario(file)
         policy = approvals.policy(scenario.risk)
         needs = f"{policy.quorum} {policy.role}" if policy.quorum and scenario.method else "none"
-        rows.append((scenario.name, scenario.risk.value, needs, scenario.title))
-    click.echo(table(("name", "risk", "approval", "title"), rows) if rows else "no scenarios found")
+        rows.append((scenario.name, scenario.risk.value, needs, ", ".join(scenario.suites) or "-", scenario.title))
+    click.echo(table(("name", "risk", "approval", "suites", "title"), rows) if rows else "no scenarios found")
     return _tell(broken)
 
 

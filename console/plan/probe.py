@@ -53,11 +53,12 @@ class SqlProbe(Probe, frozen=True, tag="sql"):
 
 
 class ConnectionsProbe(Probe, frozen=True, tag="connections"):
-    """The database's connection count. `at-limit`: no slot is left for an ordinary role; `refused`: a new ordinary
-    connection is turned away for that reason; `fallen-back`: at most the baseline's count plus `slack`."""
+    """The database's connection count. `below-limit`: a slot is left for an ordinary role; `at-limit`: none is;
+    `refused`: a new ordinary connection is turned away for that reason; `fallen-back`: at most the baseline's count
+    plus `slack`."""
 
     database: Text
-    state: Literal["at-limit", "refused", "fallen-back"]
+    state: Literal["below-limit", "at-limit", "refused", "fallen-back"]
     slack: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 3
 
 

@@ -13,7 +13,7 @@ from console.terms import Status
 
 
 class ConnectionsProber:
-    """Whether the limit is reached, a newcomer is refused for it, or the count has fallen back to the baseline's."""
+    """Whether the limit is reached, or not, or a newcomer is refused for it, or the count has fallen back."""
 
     def __init__(self, probe: ConnectionsProbe, link: DatabaseLink) -> None:
         self._probe = probe
@@ -42,8 +42,8 @@ class ConnectionsProber:
         except GamedayError as error:
             return Observation(Status.UNKNOWN, str(error), time.time())
         at_s = time.time()
-        if self._probe.state == "at-limit":
-            good = now >= ordinary
+        if self._probe.state in ("below-limit", "at-limit"):
+            good = (now >= ordinary) == (self._probe.state == "at-limit")
             text = f"{now} of {ordinary} connections for ordinary roles ({most} in all)"
         elif self._before is None:
             return Observation(Status.UNKNOWN, "the count before is not known", at_s)

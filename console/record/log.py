@@ -1,4 +1,4 @@
-"""The log of game days: one PASS, FAIL or SKIP line a run (requirements, part A)."""
+"""The log of game days: one PASS, FAIL or SKIP line a test (requirements, part A)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.record.home import state_home
+from console.record.sections import key_figure
 from console.state import RunState, presumed_outcome
 from console.terms import Outcome
 
@@ -16,14 +17,18 @@ def line(state: RunState) -> str:
     word = {Outcome.PASSED: "PASS", Outcome.NOT_RUN: "SKIP"}.get(outcome, "FAIL")
     name = state.started.scenario if state.started else "unknown"
     run = state.started.run if state.started else "unknown"
-    stamp = datetime.fromtimestamp(state.now_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    recovered = f", recovered in {state.recovery.seconds:.2f} s" if state.recovery else ""
+    figure = key_figure(state)
     why = state.conclusion.sentence if state.conclusion else reason.value
-    return f"[{stamp}] {word}: {name} (run {run}){recovered}: {' '.join(why.split())}"
+    return _stamped(state.now_s, f"{word}: {name} (run {run}){f', {figure}' if figure else ''}: {why}")
 
 
-def append(state: RunState, file: Path | None) -> None:
-    """Add the run's line to `file`, by default under the user's state folder.
+def skip_line(scenario: str, why: str, at_s: float) -> str:
+    """The line of a test of which no run was started. `at_s` is the console's clock."""
+    return _stamped(at_s, f"SKIP: {scenario}: {why}")
+
+
+def append(text: str, file: Path | None) -> None:
+    """Add the line to `file`, by default under the user's state folder.
 
     Raises:
         OSError: the file cannot be written.
@@ -31,4 +36,9 @@ def append(state: RunState, file: Path | None) -> None:
     file = file or state_home() / "gameday.log"
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
-        out.write(line(state) + "\n")
+        out.write(text + "\n")
+
+
+def _stamped(at_s: float, text: str) -> str:
+    stamp = datetime.fromtimestamp(at_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"[{stamp}] {' '.join(text.split())}"

@@ -138,6 +138,36 @@ def recovery(state: RunState) -> list[str]:
     return lines
 
 
+def key_figure(state: RunState) -> str:
+    """The number to remember of a run: time to recover, connections, or that every service is back; else empty."""
+    if state.injected_at_s is None and (state.started is None or state.started.targets):
+        return ""
+    if state.recovery:
+        return f"recovered in {spread(state.recovery.seconds, state.recovery.error_s)}"
+    handled = connections(state)
+    if handled:
+        return handled
+    services = state.post.get("services-normal")
+    return "all services recovered" if services and services.status is Status.PASS and not services.attested else ""
+
+
+def connections(state: RunState) -> str:
+    """Connections at first and at most, where the run is about them: an observation, or a flood; else empty."""
+    started = state.started
+    if started is None or (started.targets and "connection-flood" not in started.fault):
+        return ""
+    told = []
+    for key, points in state.metrics.items():
+        node, _, name = key.partition("/")
+        kind, _, database = name.partition(":")
+        if kind == "connections" and node in started.nodes and points:
+            values = [value for _, value in points]
+            limit = state.metrics.get(f"{node}/connections_max:{database}")
+            of = f" of {limit[-1][1]:.0f}" if limit else ""
+            told.append(f"{database}: {values[0]:.0f} connections at first, {max(values):.0f} at most{of}")
+    return "; ".join(told)
+
+
 def expectations(state: RunState) -> Section:
     """Each expectation, with its limit and what was seen."""
     lines = []

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from console.errors import GamedayError
-from console.record.outbox import Outbox
+from console.record.outbox import Outbox, OutboxError
 from console.record.writeup import WriteUp
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
@@ -46,6 +46,38 @@ async def deliver(connect: Connect, table: str, writeup: WriteUp) -> Delivery:
         return Delivery(False, f"the database did not answer within {LIMIT_S:g} s", reached)
     except (psycopg.Error, OSError, GamedayError) as error:
         return Delivery(False, " ".join(str(error).split()) or type(error).__name__, reached)
+
+
+async def store(
+    outbox: Outbox,
+    writeup: WriteUp,
+    connect: Connect | None,
+    table: str,
+    kept: Callable[[], Awaitable[None]] | None = None,
+) -> Delivery:
+    """Put the write-up into the outbox, then try to deliver it; what was read back leaves the outbox.
+
+    `connect` is None where there is no thermal memory. `kept` is awaited once the write-up is on the disk. Where the
+    outbox does not take it the database is tried all the same.
+
+    Raises:
+        OutboxError: a delivered write-up cannot be removed.
+    """
+    unkept = ""
+    try:
+        await outbox.put_async(writeup)
+    except OutboxError as error:
+        unkept = str(error)
+    if kept and not unkept:
+        await kept()
+    told = Delivery(False, "the inventory names no thermal memory")
+    if connect:
+        told = await deliver(connect, table, writeup)
+    if told.delivered and not unkept:
+        await outbox.remove_async(writeup.hash)
+    elif unkept and not told.delivered:
+        told = Delivery(False, f"{unkept}; {told.why}")
+    return told
 
 
 async def flush(

@@ -10,8 +10,8 @@ from console.errors import Refused
 from console.fleet import Fleet
 from console.plan.plan import Plan
 from console.record import writeup
-from console.record.outbox import Outbox, OutboxError
-from console.record.thermal import Delivery, deliver
+from console.record.outbox import Outbox
+from console.record.thermal import store
 from console.run import checklist
 from console.run.recorder import Recorder
 from console.run.verdict import conclude
@@ -75,28 +75,14 @@ class Closing:
         await self.recorder.emit(ev.Signed(at_s=self._now_s, verdict=verdict, by=by, note=note.strip()))
         when = datetime.fromtimestamp(self._now_s, UTC)
         row = writeup.one_test(self.recorder.state, verdict=verdict, issues=issues, gaps=gaps, when=when)
-        unkept = await self._keep(row)
-        told = await self._deliver(row)
-        if told.delivered and not unkept:
-            await self.outbox.remove_async(row.hash)
-        elif unkept and not told.delivered:
-            told = Delivery(False, f"{unkept}; {told.why}")
+        thermal = self.fleet.inventory.thermal_memory
+        connect = self.fleet.database(thermal.database).connect_new if thermal else None
+
+        async def kept() -> None:
+            await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
+
+        told = await store(self.outbox, row, connect, thermal.table if thermal else "", kept)
         await self.recorder.emit(
             ev.DeliveryTried(at_s=self._now_s, hash=row.hash, delivered=told.delivered, why=told.why)
         )
         await self._found("logged", checklist.logged(self.recorder.state))
-
-    async def _keep(self, row: writeup.WriteUp) -> str:
-        """Put the row into the outbox; why that failed, or nothing. The database is tried all the same."""
-        try:
-            await self.outbox.put_async(row)
-        except OutboxError as error:
-            return str(error)
-        await self.recorder.emit(ev.WrittenUp(at_s=self._now_s, hash=row.hash))
-        return ""
-
-    async def _deliver(self, row: writeup.WriteUp) -> Delivery:
-        thermal = self.fleet.inventory.thermal_memory
-        if thermal is None:
-            return Delivery(False, "the inventory names no thermal memory")
-        return await deliver(self.fleet.database(thermal.database).connect_new, thermal.table, row)

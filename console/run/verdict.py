@@ -118,4 +118,6 @@ def _title(state: RunState, probe_id: str) -> str:
 def _passed(state: RunState) -> str:
     if state.recovery:
         return f"recovered by itself in {state.recovery.seconds:.2f} s ± {state.recovery.error_s:.2f}"
+    if state.started and not state.started.targets:
+        return "every expectation was met; nothing was broken, this only observed"
     return "every expectation was met and the fault is proven gone"
