@@ -92,31 +92,38 @@ def _dry(test: Test) -> str:
 
 
 def _tests(session: Session, what: tuple[str, ...], settings: dict[str, str], window: str) -> list[Test]:
+    """What to run, in order. A plan file of a scenario that stands in a suite takes that scenario's place."""
     from console.cli.headless import Test
-    from console.plan import plan as plans
 
+    planned = {name: _plan_file(name, settings, window) for name in what if name.endswith(".json")}
+    ready = {plan.scenario.name: plan for plan in planned.values()}
     chosen: list[Test] = []
     for name in what:
         if name.startswith("suite:"):
-            chosen += _suite(session, name.removeprefix("suite:"), settings, window)
-            continue
-        if name.endswith(".json"):
-            if settings:
-                raise BadInput(f"--set cannot change a plan that is already made: {name}")
-            if window:
-                raise BadInput(f"--window cannot change a plan that is already made: {name}")
-            plan = plans.load(Path(name))
-        else:
-            plan = session.make_plan(name, settings, window=window)
-        chosen.append(Test(plan.scenario.name, partial(_itself, plan)))
+            chosen += _suite(session, name.removeprefix("suite:"), settings, window, ready)
+    in_suites = {test.name for test in chosen}
+    for name in what:
+        if not name.startswith("suite:"):
+            plan = planned.get(name) or session.make_plan(name, settings, window=window)
+            if name not in planned or plan.scenario.name not in in_suites:
+                chosen.append(Test(plan.scenario.name, partial(_itself, plan)))
     return chosen
+
+
+def _plan_file(name: str, settings: dict[str, str], window: str) -> Plan:
+    from console.plan import plan as plans
+
+    for flag, said in (("--set", settings), ("--window", window)):
+        if said:
+            raise BadInput(f"{flag} cannot change a plan that is already made: {name}")
+    return plans.load(Path(name))
 
 
 def _itself(plan: Plan) -> Plan:
     return plan
 
 
-def _suite(session: Session, name: str, settings: dict[str, str], window: str) -> list[Test]:
+def _suite(session: Session, name: str, settings: dict[str, str], window: str, ready: dict[str, Plan]) -> list[Test]:
     """The suite's tests in their order; whether one fits this inventory is told at its turn."""
     from console.cli.headless import Test
     from console.plan import library
@@ -127,6 +134,8 @@ def _suite(session: Session, name: str, settings: dict[str, str], window: str) -
     tests: list[Test] = []
     for scenario, file in sorted(members, key=lambda member: calm_first(member[0])):
         make = partial(session.make_plan, file, settings, window=window)
+        if scenario.name in ready:
+            make = partial(_itself, ready[scenario.name])
         if settings or window:
             make()  # what was said by hand and does not fit is bad input, and no reason to skip
         tests.append(Test(scenario.name, make, name))
