@@ -145,7 +145,7 @@ def key_figure(state: RunState) -> str:
     if state.recovery:
         return f"recovered in {spread(state.recovery.seconds, state.recovery.error_s)}"
     handled = connections(state)
-    if handled:
+    if handled or state.injected_at_s is None:
         return handled
     services = state.post.get("services-normal")
     return "all services recovered" if services and services.status is Status.PASS and not services.attested else ""

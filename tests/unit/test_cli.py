@@ -312,12 +312,12 @@ def scenarios(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str,
     return add
 
 
-def test_scenarios_are_listed_with_risk_and_approval(scenarios: Callable[[str, str], None], lab: Path) -> None:
+def test_scenarios_are_listed_with_risk_approval_and_suites(scenarios: Callable[[str, str], None], lab: Path) -> None:
     scenarios("gateway", "")
     told = gameday("scenarios", "list").stdout.splitlines()
     assert [line.split() for line in told] == [
-        ["name", "risk", "approval", "title"],
-        ["gateway", "low", "none", "The", "gateway", "comes", "back"],
+        ["name", "risk", "approval", "suites", "title"],
+        ["gateway", "low", "none", "-", "The", "gateway", "comes", "back"],
     ]
 
 

@@ -168,6 +168,11 @@ def test_all_services_recovered_is_told_only_when_the_console_saw_it() -> None:
     assert [seen(Status.UNKNOWN), seen(Status.FAIL), seen(Status.PASS, attested=True)] == ["", "", ""]
 
 
+def test_services_that_nothing_was_done_to_did_not_recover() -> None:
+    item = ev.ItemChecked(at_s=T0 + 8, stage="post", id="services-normal", status=Status.PASS)
+    assert key_figure(fold_all([item], observed(node="redfin"))) == ""
+
+
 def test_a_run_in_which_nothing_was_let_go_has_no_figure() -> None:
     item = ev.ItemChecked(at_s=T0 + 8, stage="post", id="services-normal", status=Status.PASS)
     assert key_figure(fold_all([started(), item])) == ""
