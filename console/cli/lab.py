@@ -21,11 +21,11 @@ EXIT_DOWN = 3
 _GLYPHS = {"active": "●", "failed": "✗", "inactive": "○", "activating": "↻", "deactivating": "↻"}
 
 
-def default_directory() -> Path:
-    """Where the lab lives when no folder is named."""
+def default_directory(kind: str = "embedded") -> Path:
+    """Where the lab of that kind lives when no folder is named."""
     from platformdirs import user_state_path
 
-    return user_state_path("gameday") / "lab"
+    return user_state_path("gameday") / ("lab" if kind == "embedded" else f"lab-{kind}")
 
 
 @click.group()
@@ -49,14 +49,25 @@ def lab() -> None:
     is_flag=True,
     help="Let the nodes share this machine's network and disks, even if they can have own ones.",
 )
-def up(kind: str, directory: Path | None, lease_s: float, shared: bool) -> None:
+@click.option(
+    "--stock-postgres", is_flag=True, help="systemd lab: PostgreSQL by Debian's own unit, which never restarts it."
+)
+def up(kind: str, directory: Path | None, lease_s: float, shared: bool, stock_postgres: bool) -> None:
     """Bring the lab up; the last line is its inventory."""
-    _built(kind)
     from console.errors import BadInput, GamedayError
     from console.lab import embedded
+    from console.lab.systemd import outside
 
+    if stock_postgres and kind != "systemd":
+        raise click.UsageError("--stock-postgres is for --kind systemd")
+    if shared and kind == "systemd":
+        raise click.UsageError("--shared is for --kind embedded")
+    folder = directory or default_directory(kind)
     try:
-        inventory = embedded.up(directory or default_directory(), lease_s=lease_s, shared=shared, progress=click.echo)
+        if kind == "systemd":
+            inventory = outside.up(folder, lease_s=lease_s, stock_postgres=stock_postgres, progress=click.echo)
+        else:
+            inventory = embedded.up(folder, lease_s=lease_s, shared=shared, progress=click.echo)
     except GamedayError as error:
         click.echo(f"gameday lab up: {error}", err=True)
         sys.exit(2 if isinstance(error, BadInput) else 1)
@@ -71,15 +82,21 @@ def up(kind: str, directory: Path | None, lease_s: float, shared: bool) -> None:
 @DIR
 def status(kind: str, directory: Path | None) -> None:
     """Show nodes, services and ports. Exit code 3 when the lab is down."""
-    _built(kind)
+    from console.errors import BadInput
     from console.lab import embedded
+    from console.lab.systemd import outside
 
-    state = embedded.status(directory or default_directory())
+    ask = outside.status if kind == "systemd" else embedded.status
+    try:
+        state = ask(directory or default_directory(kind))
+    except BadInput as error:
+        click.echo(f"gameday lab status: {error}", err=True)
+        sys.exit(2)
     if not state.up:
         click.echo(f"○ down, no lab runs in {state.inventory.parent}")
         sys.exit(EXIT_DOWN)
     for node in state.nodes:
-        click.echo(f"● up {node.name}, ssh on 127.0.0.1:{node.ssh_port}")
+        click.echo(f"● up {node.name}, ssh on {node.address}:{node.ssh_port}")
         for entry in node.services:
             word = f"{_GLYPHS.get(entry.active, '?')} {entry.active} ({entry.sub})"
             facts = [f"port {entry.port}" if entry.port else "", entry.service.label]
@@ -94,15 +111,16 @@ def status(kind: str, directory: Path | None) -> None:
 @DIR
 def down(kind: str, directory: Path | None) -> None:
     """Take the lab down, with everything that runs on it. Its logs stay in the folder."""
-    _built(kind)
-    from console.errors import GamedayError
+    from console.errors import BadInput, GamedayError
     from console.lab import embedded
+    from console.lab.systemd import outside
 
+    take_down = outside.down if kind == "systemd" else embedded.down
     try:
-        was_up = embedded.down(directory or default_directory())
+        was_up = take_down(directory or default_directory(kind))
     except GamedayError as error:
         click.echo(f"gameday lab down: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, BadInput) else 1)
     click.echo("the lab is down" if was_up else "no lab was up")
 
 
@@ -113,12 +131,6 @@ def _spaces(shared: str, no_firewall: str) -> str:
     if no_firewall:
         return f"○ each node has its own network and small disk, but no firewall: {no_firewall}"
     return "● each node has its own network, firewall and small disk"
-
-
-def _built(kind: str) -> None:
-    if kind == "systemd":
-        click.echo("gameday lab: the systemd lab is not built yet, use --kind embedded", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from console.lab.fleet import FLEET, port_names, service_ports, ssh_port_names
 from console.lab.inventory_file import write_inventory
 from console.lab.layout import LAB_MARK, NODE_MARK, LabLayout
 from console.lab.life import Keeper, await_healthy, keep, lab_id, say
-from console.lab.network import Network
+from console.lab.network import LOOPBACK, Network
 from console.lab.ports import Ports, reserve
 from console.lab.private_file import write_private
 from console.lab.processes import kill_marked
@@ -71,7 +71,8 @@ class Daemon(Keeper):
     def _make_keys(self) -> None:
         from console.lab.keys import make_keys  # noqa: PLC0415 -- asyncssh takes 0.3 s to import
 
-        make_keys(self._lab, {node.name: self._ports.numbers[f"ssh.{node.name}"] for node in FLEET})
+        ports = self._ports.numbers
+        make_keys(self._lab, {node.name: f"[{LOOPBACK}]:{ports[f'ssh.{node.name}']}" for node in FLEET})
 
     async def _start_node(self, name: str, binaries: Path) -> None:
         lab, own, endpoint = self._lab, self._network.own, self._ports.held[f"ssh.{name}"].fileno()

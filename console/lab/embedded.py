@@ -45,6 +45,7 @@ class NodeStatus:
     name: str
     ssh_port: int
     services: tuple[ServiceStatus, ...]
+    address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,14 @@ def up(
         BadInput: the folder holds something else.
         GamedayError: the lab did not come up; the sentence says why.
     """
+    own = "shared" if shared else "own"
+    return bring_up("console.lab.daemon", directory, str(lease_s), own, lifeline=lifeline, progress=progress)
+
+
+def bring_up(
+    daemon_module: str, directory: Path, *arguments: str, lifeline: bool, progress: Callable[[str], None]
+) -> Path:
+    """Start the daemon of some kind of lab in that folder, with more arguments, and wait until the lab is ready."""
     lab = LabLayout(directory.expanduser().resolve())
     check_folder(lab.root)
     if _await_other(lab):
@@ -92,7 +101,7 @@ def up(
     lab_id = secrets.token_hex(8)
     with lab.log.open("wb") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "console.lab.daemon", str(lab.root), str(lease_s), "shared" if shared else "own"],
+            [sys.executable, "-m", daemon_module, str(lab.root), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

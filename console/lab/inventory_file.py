@@ -19,9 +19,14 @@ MEMORY_LIMIT_MB = 256
 
 
 def write_inventory(lab: LabLayout, network: Network, lease_s: float) -> None:
-    """Write it in one step: once it is there, the lab is ready."""
+    """Write it."""
+    write(lab, inventory(lab, network, lease_s))
+
+
+def write(lab: LabLayout, content: Mapping) -> None:
+    """Write an inventory in one step: once it is there, the lab is ready."""
     new = lab.inventory.with_suffix(".new")
-    text = yaml.safe_dump(inventory(lab, network, lease_s), sort_keys=False, width=120)
+    text = yaml.safe_dump(content, sort_keys=False, width=120)
     new.write_text(f"# Made by `gameday lab up`; gone with the lab.\n{text}")
     new.replace(lab.inventory)
 

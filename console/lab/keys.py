@@ -13,13 +13,16 @@ TPM = ("tpm@lab",)
 COUNCIL = ("council-1@lab", "council-2@lab", "council-3@lab")
 
 
-def make_keys(lab: LabLayout, ssh_ports: dict[str, int]) -> None:
-    """Write host keys and known_hosts for the nodes, the login key, approval keys and allowed_signers."""
+def make_keys(lab: LabLayout, hosts: dict[str, str]) -> None:
+    """Write host keys and known_hosts for the nodes, the login key, approval keys and allowed_signers.
+
+    `hosts` says for each node how known_hosts calls it: `address`, or `[address]:port` where the port is not 22.
+    """
     lab.keys.mkdir(mode=0o700, exist_ok=True)
     known = []
-    for node, port in ssh_ports.items():
+    for node, host in hosts.items():
         public = _make(lab, f"host_{node}", f"{node}.lab")
-        known.append(f"[127.0.0.1]:{port} {public}\n")
+        known.append(f"{host} {public}\n")
     lab.known_hosts.write_text("".join(known))
     (lab.keys / "authorized_keys").write_text(_make(lab, "operator_ssh", OPERATOR) + "\n")
     signers = [

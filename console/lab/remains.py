@@ -10,6 +10,7 @@ import msgspec
 from console.errors import BadInput, GamedayError
 from console.lab.layout import LabLayout
 from console.lab.processes import kill_marked
+from console.lab.systemd.remains import clear_kernel
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -54,6 +55,8 @@ def end_processes(lab: LabLayout) -> None:
     facts = read_facts(lab)
     if facts and (left := kill_marked(facts.id, pgdata=lab.pgdata)):
         raise GamedayError(f"processes of the lab before cannot be ended: {' '.join(map(str, left))}")
+    if facts:
+        clear_kernel(facts.id)
 
 
 def clear(lab: LabLayout) -> None:

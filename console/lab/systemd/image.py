@@ -84,7 +84,9 @@ def _make(made: Path) -> None:
     hook = made.with_name(f"{made.name}.hook")
     hook.write_text(f'#!/bin/sh\nexec chroot "$1" sh <<"END"\n{_SET_UP}END\n')
     hook.chmod(0o700)
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *_LEAN]
+    # Its mounts and processes go with it, however it ends.
+    command = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child=KILL"]
+    command += ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *_LEAN]
     command += [f"--customize-hook={hook}", SUITE, str(making)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

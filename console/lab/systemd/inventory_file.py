@@ -1,0 +1,40 @@
+"""Writes the systemd lab's inventory: as the embedded lab's, but with machines that have all that machines have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.lab import inventory_file
+from console.lab.fleet import FLEET, LabNode
+from console.lab.layout import LabLayout
+from console.lab.systemd.hardware import HARDWARE
+from console.lab.systemd.network import MachineNetwork
+from console.lab.systemd.setup import BACKUPS, unit_of
+
+Mapping = dict[str, Any]
+
+
+def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mapping:
+    """The inventory's content."""
+    made: Mapping = inventory_file.inventory(lab, network, lease_s)
+    made["name"] = "systemd lab"
+    made["nodes"] = {node.name: _node(node, made["nodes"][node.name], network) for node in FLEET}
+    made["checks"]["backups"]["path"] = BACKUPS
+    return made
+
+
+def _node(node: LabNode, embedded: Mapping, network: MachineNetwork) -> Mapping:
+    """A machine, with the login of the embedded lab's node."""
+    hardware = HARDWARE[node.name]
+    services = {
+        service.name: embedded["services"][service.name] | {"unit": unit_of(service)} for service in node.services
+    }
+    return {
+        "address": network.address(node.name),
+        **{key: embedded[key] for key in ("user", "identity", "known_hosts")},
+        "sudo": True,
+        "run_dir": "/run/gameday",
+        "disks": list(hardware.mounts),
+        "never": list(hardware.never),
+        "services": services,
+    }
