@@ -94,6 +94,7 @@ def test_every_core_gets_a_loop(node: Loaded) -> None:
 def test_loops_that_stand_still_are_no_effect(node: Loaded) -> None:
     fault = CpuPressure(cores=1)
     node.run("inject", fault)
+    assert node.run("effect", fault).code == 0  # by now the loops have all been forked
     for file in node.loops():
         os.kill(int(file.split("/")[2]), 19)
     effect = node.run("effect", fault)
