@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from console.cli.inventory import find_inventory, inventory_option
 from console.errors import BadInput
 
 if TYPE_CHECKING:
+    from console.plan.inventory import Inventory
     from console.record.runs import RunSummary
+    from console.record.writeup import Verdict
+    from console.state import RunState
 
 GLYPHS = {"passed": "✓", "failed": "✗", "not-run": "○", "aborted": "!", "unsafe": "✗", "running": "●"}
 
@@ -59,6 +65,33 @@ def show(run: str, as_json: bool) -> None:
         click.echo(f"{_verdict(summary(folder))}\n{report.plain(state)}", nl=False)
     if complaint:
         click.echo(f"? {complaint}", err=True)
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("verdict", type=click.Choice(["PASS", "FAIL"], case_sensitive=False))
+@click.option("--note", default="", metavar="TEXT", help="Why; needed where it contradicts the machine's proposal.")
+@inventory_option
+def sign(run: str, verdict: Verdict, note: str, inventory: Path | None) -> None:
+    """Sign a run whose console died after the verdict, and store its write-up. RUN may be the beginning of an id."""
+    from console.plan.inventory import load_inventory
+    from console.record.runs import find
+    from console.record.sections import delivery_words
+
+    state = asyncio.run(_sign(find(run), load_inventory(find_inventory(inventory)), verdict, note))
+    click.echo(delivery_words(state.hash, state.delivery))
+
+
+async def _sign(folder: Path, inventory: Inventory, verdict: Verdict, note: str) -> RunState:
+    from console.fleet import Fleet
+    from console.run.checklist import operator_name
+    from console.run.late import sign_late
+
+    fleet = Fleet(inventory)
+    try:
+        return await sign_late(folder, fleet, verdict, by=operator_name(), note=note, clock=time.time)
+    finally:
+        await fleet.close()
 
 
 @runs.command("report")

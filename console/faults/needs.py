@@ -108,7 +108,10 @@ NEEDS: dict[str, Need] = {
   { echo "systemd is not its first process"; exit 1; }
 [ "$(id -u)" = 0 ] || { echo "the console is not root there"; exit 1; }""",
     ),
-    SYSTEMD_GUARD: Need(SYSTEMD_GUARD, "high risk needs systemd 244 or newer with bash on the node, and root by sudo"),
+    SYSTEMD_GUARD: Need(
+        SYSTEMD_GUARD,
+        "systemd 244 or newer, bash and root by sudo; or shell_guard_for_high in the inventory, to accept the shell's",
+    ),
 }
 """Every need by its name. The check of `systemd-guard` is the guard's own question (console.nodes.capabilities)."""
 

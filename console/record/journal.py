@@ -57,6 +57,24 @@ class Journal:
             raise JournalError(f"the journal {file} cannot be made: {error.strerror}") from error
         return cls(file, fd)
 
+    @classmethod
+    def reopen(cls, folder: Path) -> Journal:
+        """Go on with the journal of a run whose console is dead; only while its `alive` file is held.
+
+        What a torn last line holds is no event: it is cut off.
+
+        Raises:
+            JournalError: the file cannot be opened or cut.
+        """
+        file = folder / FILE
+        try:
+            whole = file.read_bytes().rfind(b"\n") + 1
+            fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            os.ftruncate(fd, whole)
+        except OSError as error:
+            raise JournalError(f"the journal {file} cannot be gone on with: {error.strerror}") from error
+        return cls(file, fd)
+
     async def append(self, event: AnyEvent) -> None:
         """Record the event. A decision is fsync'd when this returns, with every event appended before it.
 

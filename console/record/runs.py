@@ -96,6 +96,27 @@ def claim(run: str) -> Path:
     return folder
 
 
+def hold(folder: Path) -> None:
+    """Hold a run whose console is dead as alive, until this process ends or `let_go` is called.
+
+    Raises:
+        Refused: its console is still there.
+        BadInput: its folder cannot be used.
+    """
+    fd = -1
+    try:
+        fd = os.open(folder / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise Refused(f"the console of run {folder.name} is still there: sign it there, or end that console") from None
+    except OSError as error:
+        if fd >= 0:
+            os.close(fd)
+        raise BadInput(f"the run cannot be held: {error.strerror}", file=folder) from error
+    _held[folder] = fd
+
+
 def let_go(folder: Path) -> None:
     """The run is over while this process lives on."""
     fd = _held.pop(folder, None)

@@ -57,7 +57,7 @@ def wanted(plan: Plan, name: str) -> tuple[str, ...]:
     acted_on = any(action.node == name for action in plan.actions)
     if node.sudo:
         found.add(needs.ROOT)
-    if acted_on and plan.scenario.risk is Risk.HIGH:
+    if acted_on and plan.scenario.risk is Risk.HIGH and not node.shell_guard_for_high:
         found.add(needs.SYSTEMD_GUARD)
     return tuple(sorted(found))
 

@@ -151,6 +151,12 @@ def test_high_risk_needs_the_guard_on_systemd_where_the_fault_acts() -> None:
     assert needs.SYSTEMD_GUARD not in wanted(plan(risk=Risk.MEDIUM), "redfin")
 
 
+def test_a_node_that_accepts_the_shells_guard_needs_no_other() -> None:
+    high = plan(risk=Risk.HIGH)
+    nodes = tuple(msgspec.structs.replace(node, shell_guard_for_high=True) for node in high.nodes)
+    assert needs.SYSTEMD_GUARD not in wanted(msgspec.structs.replace(high, nodes=nodes), "redfin")
+
+
 def test_all_that_is_lacking_stands_in_the_way_at_once_each_with_its_fix() -> None:
     rails = known_rails(plan(), view(without("awk", "ps")))
     assert [(rail.what, rail.fix, rail.reason) for rail in rails] == [
