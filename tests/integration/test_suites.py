@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGCONT, SIGINT, SIGSTOP
 
+import pytest
 import yaml
 
 from tests.lab import Done, Lab
-from tests.trials import Console, approved_plan
+from tests.trials import LEASE_S, Console, approved_plan
 
 LOOK = """\
 name: {name}
@@ -132,27 +134,46 @@ def test_an_approved_plan_takes_its_scenarios_place_in_the_suite(lab: Lab) -> No
     assert test["figure"].endswith("57 at most of 60")
 
 
-def test_after_an_abort_nothing_more_is_broken_and_the_rest_is_told(lab: Lab) -> None:
+def ask_to_stop(console: Console) -> None:
+    console.process.send_signal(SIGINT)
+
+
+def pause_for_longer_than_the_lease(console: Console) -> None:
+    console.process.send_signal(SIGSTOP)
+    time.sleep(LEASE_S + 2)
+    console.process.send_signal(SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("suite", "interrupt", "why"),
+    [
+        ("cut", ask_to_stop, "SIGINT at the console"),
+        ("paused", pause_for_longer_than_the_lease, "nothing more is broken after paused-llm-gateway-kill, aborted"),
+    ],
+)
+def test_after_an_abort_nothing_more_is_broken_and_the_rest_is_told(
+    lab: Lab, suite: str, interrupt: Callable[[Console], None], why: str
+) -> None:
     runs = len(list((lab.state / "runs").iterdir())) if (lab.state / "runs").exists() else 0
-    with with_scenarios(lab, "cut", shipped("llm-gateway-kill"), shipped("service-stack-restart"), looks={}) as file:
-        args = ("run", "suite:cut", "--attest", "all", "--json", "--inventory", file)
+    with with_scenarios(lab, suite, shipped("llm-gateway-kill"), shipped("service-stack-restart"), looks={}) as file:
+        args = ("run", f"suite:{suite}", "--attest", "all", "--json", "--inventory", file)
         console = Console(lab.start(*args))
         reader = threading.Thread(target=console.read, daemon=True)
         reader.start()
         assert console.reaches("observe", 60)
-        console.process.send_signal(SIGINT)
+        interrupt(console)
         code = console.process.wait(60)
         reader.join(10)
         console.close()
     done = Done(code, "\n".join(console.lines), "")
     assert done.code == 4, str(done)
     lines = log_of(lab)[-2:]
-    assert "] FAIL: cut-llm-gateway-kill (run " in lines[0]
-    assert "] SKIP: cut-service-stack-restart: not begun: " in lines[1]
+    assert f"] FAIL: {suite}-llm-gateway-kill (run " in lines[0]
+    assert f"] SKIP: {suite}-service-stack-restart: not begun: {why}" in lines[1]
     assert len(list((lab.state / "runs").iterdir())) == runs + 1
     assert [(test["scenario"], test["outcome"]) for test in done.result["tests"]] == [
-        ("cut-llm-gateway-kill", "aborted"),
-        ("cut-service-stack-restart", "not-run"),
+        (f"{suite}-llm-gateway-kill", "aborted"),
+        (f"{suite}-service-stack-restart", "not-run"),
     ]
     assert row_of(lab, done.result["hash"]) == "FRESH|90|t"
 
