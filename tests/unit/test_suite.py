@@ -202,3 +202,7 @@ def test_the_suite_connections_only_observes() -> None:
 def test_the_gateway_test_waits_at_most_60_seconds() -> None:
     assert [each.name for each in shipped("gateway")] == ["llm-gateway-kill"]
     assert max(each.observe_s for each in shipped("gateway")) <= 60
+
+
+def test_every_shipped_scenario_is_in_a_suite_so_that_all_is_the_whole_game_day() -> None:
+    assert [file.name for file in library.all_files(None) if not load_scenario(file).suites] == []
