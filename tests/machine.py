@@ -55,6 +55,14 @@ class Machine:
         """Nothing passes any more, in either direction, and nobody is told."""
         _do("ip", "link", "set", self.name, "down")
 
+    def cable_to(self, other: Machine, address: str, others: str) -> None:
+        """A cable of their own between the two, with an address (and its prefix) at each end."""
+        _do("ip", "link", "add", "gdpeer", "netns", self.name, "type", "veth", "peer", "name", "gdpeer",
+            "netns", other.name)  # fmt: skip
+        for machine, own in ((self, address), (other, others)):
+            _do("ip", "-n", machine.name, "addr", "add", own, "dev", "gdpeer")
+            _do("ip", "-n", machine.name, "link", "set", "gdpeer", "up")
+
     def mend(self) -> None:
         """Everything passes again."""
         _do("ip", "link", "set", self.name, "up")
@@ -89,7 +97,8 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
                 "setpriv", "--pdeathsig", "KILL", "unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child=KILL",
                 "sh", "-c", mount, "sh", str(keys / "disk"), str(root), str(keys / "host_key"),
                 "systemd-nspawn", "-q", "-b", "-D", str(keys / "disk" / "root"), f"--machine={name}", "--register=no",
-                "--keep-unit", f"--bind={folder}", f"--network-namespace-path=/run/netns/{name}",
+                "--keep-unit", f"--bind={folder}", "--capability=CAP_NET_ADMIN",
+                f"--network-namespace-path=/run/netns/{name}",
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True, env={**os.environ, "groups": " ".join(map(str, groups))},

@@ -197,8 +197,8 @@ class NetworkPartition(Fault, frozen=True, tag="network-partition"):
 
     @property
     def revert_limit_s(self) -> float:
-        """Twice three tries that each may wait 5 s for another program's lock on the firewall, and reading as long."""
-        return 60.0
+        """Far more than it takes, so that another program's lock on the firewall (5 s each time) is outwaited."""
+        return 30.0
 
     def blast_radius(self, target: Target) -> str:
         """What is cut, and what is not."""

@@ -64,6 +64,11 @@ class PlannedAction(Part, frozen=True):
     scripts: Scripts
     blast_radius: str
 
+    @property
+    def where(self) -> str:
+        """Like `on greenfin`, or `between greenfin and redfin`."""
+        return f"between {self.node} and {self.target.peer}" if self.target.peer else f"on {self.node}"
+
 
 class Plan(Part, frozen=True):
     """Pure data; its digest is what approvals are for. It runs at most once."""

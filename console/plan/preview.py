@@ -46,7 +46,7 @@ def render(plan: Plan) -> str:
 
 
 def _action(action: PlannedAction) -> list[str]:
-    lines = [f"on {action.node}: {action.fault.summary}", f"  blast radius: {action.blast_radius}"]
+    lines = [f"{action.where}: {action.fault.summary}", f"  blast radius: {action.blast_radius}"]
     scripts = msgspec.structs.asdict(action.scripts)
     for name in ("preflight", "inject", "effect", "revert", "clean"):
         if scripts[name]:

@@ -134,7 +134,7 @@ class Runner:
             nodes=tuple(node.name for node in plan.nodes),
             targets=tuple(dict.fromkeys(action.node for action in plan.actions)),
             lease_s=plan.lease_s,
-            fault="; ".join(f"{action.fault.summary} on {action.node}" for action in plan.actions) or "observation",
+            fault="; ".join(f"{action.fault.summary} {action.where}" for action in plan.actions) or "observation",
             fault_lasts_s=max((fault.lasts_s for fault in faults), default=0.0),
             observe_s=scenario.observe_s,
             revert_limit_s=max((fault.revert_limit_s for fault in faults), default=0.0),

@@ -12,7 +12,12 @@ from tests.systemd_lab import SystemdLab, systemd_lab_in
 
 __all__ = ["lab", "site", "systemd"]
 
-NEED_MACHINES = ["test_guard_systemd.py", "test_lab_systemd.py", "test_network_partition.py"]
+NEED_MACHINES = [
+    "test_guard_systemd.py",
+    "test_lab_systemd.py",
+    "test_network_partition.py",
+    "test_partition_guarded.py",
+]
 collect_ignore = [] if "systemd" in KINDS else NEED_MACHINES
 
 

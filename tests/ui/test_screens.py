@@ -53,7 +53,7 @@ async def test_a_number_shows_its_age_after_three_seconds_and_a_question_mark_af
         shown = screen_text(app)
         assert re.search(r"cpu +\?", shown)
         assert "31 %" not in shown
-        assert "? not seen for 11 s" in shown
+        assert "? unreachable 11 s ago" in shown
         assert "● active" not in shown
 
 
@@ -62,7 +62,8 @@ async def test_a_lost_node_says_why(session: FakeSession) -> None:
     async with app.run_test(size=SIZE) as pilot:
         session.set_node("greenfin", up=False, why="connection refused")
         await pages.home(app, session, pilot)
-        assert "✗ down: connection" in screen_text(app)
+        assert "✗ unreachable 0 s ago" in screen_text(app)
+        assert "  connection refused" in screen_text(app)
 
 
 async def test_the_filter_narrows_the_list_and_esc_shows_all(session: FakeSession) -> None:

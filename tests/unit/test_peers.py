@@ -58,6 +58,7 @@ def test_the_plan_says_exactly_what_is_cut_and_what_is_asked_from_where() -> Non
     assert (
         "Between greenfin and redfin (192.0.2.1) nothing passes in either direction for 60 s, open connections included"
     ) in text
+    assert "between greenfin and redfin: network-partition, held for 60 s" in text
     assert "on greenfin: GET http://192.0.2.1:8080/health gets no answer" in text
     assert "on greenfin: ping 192.0.2.1 (redfin): answer" in text
 

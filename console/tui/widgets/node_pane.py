@@ -47,7 +47,7 @@ class NodePane(Widget, can_focus=True):
 
 def pane_lines(view: NodeView, now_s: float, width: int, height: int) -> list[Content]:
     """The pane in at most `height` lines of `width` cells; services that are not well come first."""
-    lines = [_link(view, now_s)]
+    lines = _link(view, now_s)
     if view.trace or view.lease_left_s is not None:
         left = f"guard {words.whole_seconds(view.lease_left_s)}" if view.lease_left_s is not None else ""
         lines.append(words.text("! " + "  ".join(filter(None, (left, view.trace))), words.WARN))
@@ -65,15 +65,17 @@ def lines_wanted(view: NodeView) -> int:
     return 5 + (view.connections_at_s is not None) + len(view.spec.services)
 
 
-def _link(view: NodeView, now_s: float) -> Content:
+def _link(view: NodeView, now_s: float) -> list[Content]:
     old_s = words.age_s(view.seen_at_s, now_s)
     if not view.up:
-        return words.text(f"✗ down: {view.why or 'no reason was given'}", words.BAD)
+        age = ", never seen" if view.seen_at_s is None else f" {words.whole_seconds(old_s)} ago"
+        why = words.text(f"  {view.why or 'no reason was given'}", words.BAD)
+        return [words.text(f"✗ unreachable{age}", words.BAD), why]
     if old_s > words.GONE_S:
-        since = "not seen yet" if view.seen_at_s is None else f"not seen for {words.whole_seconds(old_s)}"
-        return words.text(f"? {since}", words.WARN)
+        since = "not seen yet" if view.seen_at_s is None else f"unreachable {words.whole_seconds(old_s)} ago"
+        return [words.text(f"? {since}", words.WARN)]
     state = Content.assemble(("● up", words.GOOD))
-    return state + words.text(f"  {old_s:.0f} s ago", words.WARN) if old_s > words.STALE_S else state
+    return [state + words.text(f"  {old_s:.0f} s ago", words.WARN) if old_s > words.STALE_S else state]
 
 
 def _numbers(view: NodeView, now_s: float, width: int) -> list[Content]:
