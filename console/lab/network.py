@@ -64,3 +64,9 @@ def node_addresses(node: str) -> tuple[str, str]:
     """The node's own addresses, IPv4 and IPv6, with their prefix lengths."""
     number = _NUMBERS[node]
     return IPV4.format(f"{number}/24"), IPV6.format(f"{number}/64")
+
+
+def reach(*, own: bool) -> frozenset[str]:
+    """Where a node's endpoint forwards to: its own loopback, and the other nodes, if each has a network of its own."""
+    nodes = {form.format(number) for number in _NUMBERS.values() for form in (IPV4, IPV6)} if own else set()
+    return frozenset({LOOPBACK, "localhost", *nodes})

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from console.lab.layout import LAB_MARK, NODE_MARK, LabLayout
+from console.lab.network import reach
 from console.lab.processes import kill_marked
 from console.lab.ssh_server import listen
 from console.lab.supervisor import Supervisor
@@ -47,7 +48,7 @@ async def run(lab: LabLayout, name: str, endpoint: socket.socket, *, shared: boo
     supervisor = Supervisor(lab.node(name), environment)
     try:
         await supervisor.start()
-        acceptor = await listen(lab, name, endpoint, environment)
+        acceptor = await listen(lab, name, endpoint, environment, reach(own=not shared))
         os.write(sys.stdout.fileno(), b"ready\n")
         await over.wait()
         acceptor.close()

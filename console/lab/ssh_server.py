@@ -1,4 +1,4 @@
-"""A node's SSH endpoint: public keys only, real commands under /bin/sh, forwarding to the node's own loopback."""
+"""A node's SSH endpoint: public keys only, real commands under /bin/sh, forwarding to the lab's nodes only."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class Place:
 
 
 class _Login(asyncssh.SSHServer):
-    """Lets in the lab's user with the lab's key, and forwards to 127.0.0.1 only."""
+    """Lets in the lab's user with the lab's key, and forwards to the lab's nodes only."""
 
-    def __init__(self, authorized_keys: Path) -> None:
+    def __init__(self, authorized_keys: Path, reach: frozenset[str]) -> None:
         self._authorized_keys = authorized_keys
+        self._reach = reach
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -45,17 +46,17 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
-        return dest_host in ("127.0.0.1", "localhost")
+        return dest_host in self._reach
 
 
 async def listen(
-    lab: LabLayout, node: str, endpoint: socket.socket, environment: dict[str, str]
+    lab: LabLayout, node: str, endpoint: socket.socket, environment: dict[str, str], reach: frozenset[str]
 ) -> asyncssh.SSHAcceptor:
-    """Start the endpoint of that node on a bound socket."""
+    """Start the endpoint of that node on a bound socket; it forwards to the addresses in `reach`."""
     place = Place(lab.node(node).home, environment)
     return await asyncssh.listen(
         sock=endpoint,
-        server_factory=partial(_Login, lab.keys / "authorized_keys"),
+        server_factory=partial(_Login, lab.keys / "authorized_keys", reach),
         server_host_keys=[str(lab.keys / f"host_{node}")],
         process_factory=partial(_serve, place),
         encoding=None,
