@@ -84,7 +84,7 @@ async def test_a_closed_port_fails(around: Around) -> None:
 
 
 async def test_what_is_not_http_fails(lab: Lab, around: Around) -> None:
-    with listening(lab, "s.accept()[0].sendall(b'SSH-2.0-x\\r\\n'); ") as port:
+    with listening(lab, "s.accept()[0].sendall(b'SSH-2.0-x\\r\\n')") as port:
         seen = await around.ask(HttpProbe(node="redfin", url=f"http://127.0.0.1:{port}/"))
     assert seen.status is Status.FAIL
     assert seen.text.startswith("not HTTP: b'SSH-2.0")
@@ -114,7 +114,13 @@ async def test_no_answer_is_met_by_silence_only(lab: Lab, around: Around) -> Non
 @contextmanager
 def listening(lab: Lab, then: str, node: str = "redfin") -> Iterator[int]:
     """A port of the node's loopback on which somebody listens, and then runs that with the socket `s`."""
-    program = f"import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); {then}sys.stdin.read()"
+    program = f"""
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+{then}
+sys.stdin.read()
+"""
     command = lab.ssh_command(node, shlex.join([sys.executable, "-c", program]))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
