@@ -222,6 +222,23 @@ class LinkChanged(Event, frozen=True, tag="link"):
     why: str = ""
 
 
+class NodeBooted(Event, frozen=True, tag="booted"):
+    """A node came up again after a reboot that the run has made; its times are in seconds.
+
+    `..._after_s` count from inject on the console's clock, `marks` from the node's own beginning of userspace.
+    """
+
+    node: str
+    gone_after_s: float | None
+    back_after_s: float | None
+    error_s: float
+    """How far `back_after_s` may be off."""
+    marks: dict[str, float] = {}
+    """What became active -> when, in that order: services, sshd, `boot complete`."""
+    missing: tuple[str, ...] = ()
+    """Services that were not active when the boot was told."""
+
+
 class Sampled(Event, frozen=True, tag="sample"):
     """Numbers seen on a node in one tick; a name that is missing was not seen.
 
@@ -318,6 +335,7 @@ AnyEvent = (
     | Released
     | RestoredByConsole
     | LinkChanged
+    | NodeBooted
     | Sampled
     | Noted
     | Found

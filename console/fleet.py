@@ -16,6 +16,7 @@ from console.nodes.sampler import NodeSample, samples
 from console.nodes.ssh import SshNode
 from console.nodes.sweep import Trace, survey
 from console.plan.inventory import Inventory, Node
+from console.plan.probe import AnyProbe, ConnectionsProbe, SqlProbe
 from console.probes.database import DatabaseLink
 from console.state import Point
 
@@ -115,6 +116,12 @@ class Fleet(Mapping[str, NodeView]):
     def database(self, name: str) -> DatabaseLink:
         """The connection to that database."""
         return self.databases[name]
+
+    def node_of(self, probe: AnyProbe) -> str:
+        """The node that the probe asks, or whose database it does."""
+        if isinstance(probe, (SqlProbe, ConnectionsProbe)):
+            return self.inventory.databases[probe.database].node
+        return probe.node
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with a node's name whenever something new is known of it; returns how to stop that."""

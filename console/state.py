@@ -87,6 +87,8 @@ class RunState(msgspec.Struct, frozen=True):
     expectations: dict[str, ExpectationState] = {}
     effects: tuple[ev.EffectJudged, ...] = ()
     recovery: ev.RecoveryMeasured | None = None
+    boots: dict[str, ev.NodeBooted] = {}
+    """Node -> how it came up after the reboot that the run has made."""
     restored: tuple[ev.RestoredByConsole, ...] = ()
     metrics: dict[str, tuple[Point, ...]] = {}
     """`node/name` -> points, see events.Sampled for the names."""
@@ -250,6 +252,8 @@ def _fold_course(state: RunState, event: ev.AnyEvent) -> RunState:
             return _node(state, event.node, reverting_at_s=event.at_s, revert_limit_s=event.limit_s)
         case ev.Released():
             return _node(state, event.node, released_at_s=event.at_s)
+        case ev.NodeBooted():
+            return _with(state, boots={**state.boots, event.node: event})
         case ev.LinkChanged():
             return _node(state, event.node, link_up=event.up, link_why=event.why)
         case ev.Sampled():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.cpu_pressure import CpuPressure
 from console.faults.network_partition import NetworkPartition
+from console.faults.node_reboot import NodeReboot
 from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
 
-AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure | NetworkPartition
+AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure | NetworkPartition | NodeReboot

@@ -96,6 +96,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """True: acts until it is reverted, proven again every 5 s. False: a blow whose self-recovery is judged."""
     survives_reboot: ClassVar[bool] = False
     """True: what it made is still there after a reboot, so that its scripts must be too. See Scripts."""
+    reboots: ClassVar[bool] = False
+    """True: the node's link and guard are lost by design; without named services it is about all of the node's."""
     needs_database: ClassVar[bool] = False
     needs_units: ClassVar[bool] = False
     needs_process: ClassVar[bool] = False

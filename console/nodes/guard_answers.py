@@ -7,6 +7,7 @@ from console.nodes.ssh import Completed
 from console.terms import Status
 
 EVIDENCE_CHARS = 2000
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 ENDED, GONE = 99, 98
 """How a program ends that finds only what the guard left behind, or nothing at all."""
 

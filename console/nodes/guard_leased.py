@@ -12,7 +12,7 @@ from typing import Literal
 from console.errors import NodeUnreachable
 from console.faults.base import Scripts
 from console.nodes import scripts
-from console.nodes.guard_answers import ENDED, EVIDENCE_CHARS, GONE, boot_said, reverted, said, told_by_the_end
+from console.nodes.guard_answers import BOOT_ID, ENDED, EVIDENCE_CHARS, GONE, boot_said, reverted, said, told_by_the_end
 from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import Completed, SshNode
 from console.nodes.stream import Stream
@@ -24,7 +24,6 @@ PAUSE_S = 2.0
 """A console that stood still for this long beyond a tick was paused: it cannot tell what happened meanwhile."""
 ASK_LIMIT_S = 10.0
 START_LIMIT_S = 10.0
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 RUN_SLACK_S = 900.0
 """What a run may take besides the times that its plan names: checks, proofs, people."""
 RUN_LIMIT_S = 7200.0

@@ -72,6 +72,8 @@ class Node(Part, frozen=True):
     memory_limit_mb: Annotated[int, msgspec.Meta(ge=16)] | None = None
     """What faults may take for the whole of its memory, in MiB. They compute shares from the least of this, the memory
     cgroup's limit and MemTotal. For nodes that share a machine's memory without a limit that they could see."""
+    power_on: tuple[Text, ...] = ()
+    """A command for the console's own machine that switches the node on, for one that does not come back."""
     production: bool = False
     disks: tuple[Absolute, ...] = ("/",)
     """The mount points that are watched."""

@@ -15,10 +15,12 @@ import msgspec
 from console.errors import BadInput, Refused, near_match
 from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
+from console.faults.node_reboot import NodeReboot
 from console.plan import peers, strict
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import (
     AnyProbe,
+    BootedProbe,
     CommandProbe,
     ConnectionsProbe,
     HttpProbe,
@@ -53,6 +55,8 @@ class PlannedNode(Part, frozen=True):
     """The shell's guard is accepted for high risk; as the inventory says."""
     undo_dir: str = ""
     """Where the run's folder is also kept on a disk; empty: no fault of the plan on this node outlives a reboot."""
+    power_on: tuple[str, ...] = ()
+    """What switches it on, run on the console's machine, where the plan reboots it; empty: nothing does."""
 
 
 class PlannedAction(Part, frozen=True):
@@ -259,6 +263,10 @@ class _Resolver:
         if isinstance(probe, ServiceProbe):
             self.node(probe.node, *at, "node")
             return msgspec.structs.replace(probe, unit=self.service(probe.node, probe.service, *at, "service").unit)
+        if isinstance(probe, BootedProbe):
+            self.node(probe.node, *at, "node")
+            named = [self.service(probe.node, name, *at, "services", i) for i, name in enumerate(probe.services)]
+            return msgspec.structs.replace(probe, units=tuple(service.unit for service in named))
         if isinstance(probe, (SqlProbe, ConnectionsProbe)):
             self.database(probe.database, *at, "database")
         elif isinstance(probe, (CommandProbe, LoadProbe)):
@@ -271,6 +279,10 @@ class _Resolver:
         services = [self.service(action.node, name, *at, "services", i) for i, name in enumerate(action.services)]
         if action.service and not services:
             services = [self.service(action.node, action.service, *at, "service")]
+        if fault.reboots and not services:
+            services = [self.service(action.node, name, *at, "node") for name in node.services]
+        if isinstance(fault, NodeReboot) and fault.how == "poweroff" and not node.power_on:
+            raise self._bad(f"{action.node} has no 'power_on' in the inventory: nothing would switch it on again", *at)
         units = tuple(service.unit for service in services)
         if fault.needs_units and not units:
             raise self._bad(f"{fault.kind} needs 'service' or 'services'", *at)
@@ -320,6 +332,7 @@ class _Resolver:
     def planned_node(self, name: str, actions: Iterable[PlannedAction]) -> PlannedNode:
         node = self.inventory.nodes[name]
         survives = any(action.node == name and action.fault.survives_reboot for action in actions)
+        reboots = any(action.node == name and action.fault.reboots for action in actions)
         return PlannedNode(
             name=name,
             address=node.address,
@@ -330,6 +343,7 @@ class _Resolver:
             units=dict(sorted(self.units[name].items())),
             shell_guard_for_high=node.shell_guard_for_high,
             undo_dir=node.undo_dir if survives else "",
+            power_on=node.power_on if reboots else (),
         )
 
 

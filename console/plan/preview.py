@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+
 import msgspec
 
 from console.plan import strict
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, PingProbe, ServiceProbe
+from console.plan.probe import (
+    AnyProbe,
+    BootedProbe,
+    CommandProbe,
+    ConnectionsProbe,
+    HttpProbe,
+    LoadProbe,
+    PingProbe,
+    ServiceProbe,
+)
 from console.terms import Risk
 
 SHELL_GUARD = "where there is no systemd, two processes killed at once would leave the fault"
@@ -27,6 +38,11 @@ def render(plan: Plan) -> str:
     fenced = ", ".join(node.name for node in plan.nodes if node.shell_guard_for_high)
     if fenced and scenario.risk is Risk.HIGH:
         lines.append(f"high risk under the shell's guard is accepted on {fenced}: {SHELL_GUARD}")
+    lines += [
+        f"if {node.name} has to be switched on, on this machine: {shlex.join(node.power_on)}"
+        for node in plan.nodes
+        if node.power_on
+    ]
     for action in plan.actions:
         lines += ["", *_action(action)]
     if not plan.actions:
@@ -36,6 +52,7 @@ def render(plan: Plan) -> str:
     lines += ["", f"expected, watched for at most {scenario.observe_s:g} s:"]
     for e in scenario.expectations:
         stable = f", stable for {e.stable_for_s:g} s" if e.stable_for_s else ""
+        stable += ", and to the end" if e.throughout else ""
         optional = "" if e.required else ", not required"
         limit = f"within {e.within_s:g} s of the {e.after}{stable}{optional}"
         lines.append(f"  {e.id}: {e.title} ({limit}) [{question(e.probe)}]")
@@ -68,6 +85,9 @@ def question(probe: AnyProbe) -> str:
             return f"connections of {probe.database}: {probe.state}"
         case CommandProbe():
             return f"on {probe.node}: {probe.command} ends with {probe.exit_code}"
+        case BootedProbe():
+            order = f", then active in this order: {', '.join(probe.units)}" if probe.units else ""
+            return f"on {probe.node}: a new boot{order}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
     return f"on {probe.database}: {probe.sql} gives {probe.expect or 'any answer'}"

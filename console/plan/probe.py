@@ -89,4 +89,13 @@ class LoadProbe(Probe, frozen=True, tag="load"):
     at_most_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 100.0
 
 
-AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | PingProbe | LoadProbe
+class BootedProbe(Probe, frozen=True, tag="booted"):
+    """Whether the node has booted since the baseline, and the services became active in it, in this order."""
+
+    node: str
+    services: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    """Filled in by the plan."""
+
+
+AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | PingProbe | LoadProbe | BootedProbe

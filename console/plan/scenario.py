@@ -57,6 +57,8 @@ class Expectation(Part, frozen=True):
     stable_for_s: Seconds = 0.0
     """Met at t only if it then holds without a miss for this long, in seconds."""
     after: Literal["inject", "revert"] = "inject"
+    throughout: bool = False
+    """Once met it must hold without a miss until the observation ends; for what the fault must not touch."""
     required: bool = True
     recovery: bool = False
     """The moment at which this is met is the end of the recovery time; at most one per scenario."""
@@ -161,6 +163,9 @@ def _check(scenario: Scenario, root: yaml.Node, file: Path) -> None:
         floor = action.fault.risk_floor
         if scenario.risk.rank < floor.rank:
             raise bad(f"'risk' is {scenario.risk.value}, but {action.fault.kind} is at least {floor.value}", "risk")
+    for index, item in enumerate(scenario.expectations):
+        if item.throughout and item.after == "revert":
+            raise bad("'throughout' is for the observation, which is over after the revert", "expectations", index)
     ends = [index for index, item in enumerate(scenario.expectations) if item.recovery]
     if len(ends) > 1:
         raise bad("only one expectation can have 'recovery: true'", "expectations", ends[1], "recovery")

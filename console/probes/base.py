@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from console.errors import NodeUnreachable
-from console.plan.probe import AnyProbe, CommandProbe, ConnectionsProbe, HttpProbe, LoadProbe, PingProbe, ServiceProbe
+from console.plan.probe import (
+    AnyProbe,
+    BootedProbe,
+    CommandProbe,
+    ConnectionsProbe,
+    HttpProbe,
+    LoadProbe,
+    PingProbe,
+    ServiceProbe,
+)
 from console.terms import Status
 
 if TYPE_CHECKING:
@@ -59,7 +68,7 @@ class Surroundings(Protocol):
 
 def prober(probe: AnyProbe, around: Surroundings) -> Prober:
     """The prober for that probe, whose names are resolved; it has not asked anything yet."""
-    from console.probes import command, connections, http, load, ping, service, sql  # noqa: PLC0415 (they need this module)
+    from console.probes import booted, command, connections, http, load, ping, service, sql  # noqa: PLC0415 (they need this module)
 
     match probe:
         case HttpProbe():
@@ -68,6 +77,8 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return service.ServiceProber(probe, around.node(probe.node))
         case ConnectionsProbe():
             return connections.ConnectionsProber(probe, around.database(probe.database))
+        case BootedProbe():
+            return booted.BootedProber(probe, around.node(probe.node))
         case CommandProbe():
             return command.CommandProber(probe, around.node(probe.node))
         case PingProbe():

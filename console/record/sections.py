@@ -9,6 +9,7 @@ from itertools import pairwise
 import msgspec
 
 from console import events as ev
+from console.plot.boot import boot_lines
 from console.record.timeline import told
 from console.state import ItemState, RunState, presumed_outcome
 from console.terms import Outcome, Status
@@ -180,6 +181,12 @@ def expectations(state: RunState) -> Section:
         attested = ", attested" if item.attested else ""
         lines.append(f"{word}: {brief.title}{when}{limit}{extra}{attested}" + _after_colon(item.observed))
     return section("Expectations", lines)
+
+
+def boots(state: RunState) -> Section:
+    """How each rebooted node came up, as a small timeline."""
+    # Not through section(): the bars' blanks tell something.
+    return Section("Boot and service order", tuple(line for boot in state.boots.values() for line in boot_lines(boot)))
 
 
 def steady_state(state: RunState) -> Section:

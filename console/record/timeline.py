@@ -33,6 +33,8 @@ def told(event: ev.AnyEvent) -> str:
         case ev.ExpectationJudged():
             when = "" if event.after_s is None else f" after {event.after_s:.1f} s"
             return f"expectation {event.id}{when}: {event.status.value}: {event.observed}"
+        case ev.NodeBooted():
+            return _booted(event)
         case ev.RecoveryMeasured():
             parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in event.breakdown.items())
             return f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}" + (f" ({parts})" if parts else "")
@@ -47,6 +49,12 @@ def told(event: ev.AnyEvent) -> str:
         case ev.RestoredByConsole():
             return f"{event.service} on {event.node} restored by the console: {event.status.value}"
     return _said(event)
+
+
+def _booted(event: ev.NodeBooted) -> str:
+    marks = ", ".join(f"{name} {at_s:.2f} s" for name, at_s in event.marks.items())
+    missing = f"; not active: {', '.join(event.missing)}" if event.missing else ""
+    return f"{event.node} has booted: {marks} after userspace began{missing}"
 
 
 def _said(event: ev.AnyEvent) -> str:

@@ -18,8 +18,10 @@ from console.probes.recovery import RecoveryWatch
 from console.record.journal import JournalError
 from console.run.judging import Judgement, ask_until_pass, judge
 from console.run.preflight import preflight
+from console.run.reboot import Reboot
 from console.run.recorder import Recorder
 from console.run.takeback import Takeback
+from console.state import ExpectationState
 from console.terms import Phase, Reason, Status
 
 EFFECT_EVERY_S = 5.0
@@ -51,7 +53,13 @@ class Experiment:
         self.guards: dict[str, Guard] = {}
         self.not_run: tuple[Reason, str] | None = None
         self._approvals_hold = approvals_hold
-        self._takeback = Takeback(plan, fleet, self.guards, recorder, self._record)
+        self._reboots = {
+            action.node: Reboot(fleet.node(action.node), planned, action, recorder.now_s)
+            for action in plan.actions
+            for planned in plan.nodes
+            if action.fault.reboots and planned.name == action.node
+        }
+        self._takeback = Takeback(plan, fleet, self.guards, recorder, record=self._record, reboots=self._reboots)
         self._stop = asyncio.Event()
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
@@ -89,6 +97,7 @@ class Experiment:
         for task in self._lease_watchers:
             task.cancel()
         ends = [item.stop() for item in self._probers.values()]
+        ends += [reboot.stop() for reboot in self._reboots.values()]
         if self._watch:
             ends.append(self._watch.stop())
         for problem in await asyncio.gather(*ends, return_exceptions=True):
@@ -154,6 +163,8 @@ class Experiment:
 
     async def _watch_lease(self, guard: Guard) -> None:
         await guard.lost.wait()
+        if guard.node in self._reboots and self._reboots[guard.node].expected:
+            return  # it is what the fault does
         await self.abort("lease", f"{guard.node}: {guard.lost_why}")
 
     async def _baseline(self) -> None:
@@ -196,8 +207,8 @@ class Experiment:
 
     async def _start_recovery_watch(self) -> None:
         expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
-        if expectation is None or not isinstance(expectation.probe, HttpProbe):
-            return
+        if expectation is None or not isinstance(expectation.probe, HttpProbe) or self._reboots:
+            return  # a prober on the node would not live through its reboot
         probe = expectation.probe
         unit = next(n.units.get(probe.service, "") for n in self.plan.nodes if n.name == probe.node)
         self._watch = RecoveryWatch(
@@ -217,15 +228,17 @@ class Experiment:
         await self._enter(Phase.INJECT)
         for action in self.plan.actions:
             await self.recorder.emit(ev.Injecting(at_s=self._now_s, node=action.node))
+            if action.node in self._reboots:
+                await self._reboots[action.node].begin()
             await self.guards[action.node].go()
             await self.recorder.emit(ev.Injected(at_s=self._now_s, node=action.node))
 
     async def _observe(self) -> None:
         """Prove the effect, judge the expectations that count from the injection, and hold the fault its time."""
         origin_s = self.recorder.state.injected_at_s or self._now_s
-        early = [e for e in self._expectations("inject") if self._sustained or _latches(e)]
+        early = [e for e in self._expectations("inject") if self._sustained or self._from_the_start(e)]
         late = [e for e in self._expectations("inject") if e not in early]
-        judges = [asyncio.create_task(self._judge(e, origin_s)) for e in early]
+        judges = [asyncio.create_task(self._judge(e, origin_s), name=e.id) for e in early]
         try:
             if self.plan.actions:
                 await self._enter(Phase.PROVE_EFFECT)
@@ -233,17 +246,31 @@ class Experiment:
                 if not proven:
                     return
             await self._enter(Phase.OBSERVE)
-            judges += [asyncio.create_task(self._judge(e, origin_s)) for e in late]
+            judges += [asyncio.create_task(self._judge(e, origin_s), name=e.id) for e in late]
             if self._sustained:
                 await self._hold()
                 await self._finish(judges, 0.0)
             else:
                 await self._finish(judges, self.plan.scenario.observe_s - (self._now_s - origin_s))
+                for reboot in self._reboots.values():
+                    for event in await reboot.told(origin_s, self._late_judged()):
+                        await self._record(event)
                 await self._measure_recovery()
                 await self._steady_state("recovery", RECOVERY_LIMIT_S if not judges else 5.0)
         finally:
             for task in judges:
                 task.cancel()
+
+    def _from_the_start(self, expectation: Expectation) -> bool:
+        """Whether it can be judged before the effect of a blow is proven."""
+        if self._reboots:
+            return self.fleet.node_of(expectation.probe) not in self._reboots
+        return expectation.throughout or _latches(expectation)
+
+    def _late_judged(self) -> list[ExpectationState]:
+        """The required expectations that only the end of a reboot can meet."""
+        late = [e for e in self._expectations("inject") if e.required and not self._from_the_start(e)]
+        return [self.recorder.state.expectations[e.id] for e in late]
 
     async def _prove_effect(self) -> bool:
         """Ask each fault until it shows; false when one does not in its time."""
@@ -253,6 +280,13 @@ class Experiment:
     async def _prove_one(self, action: PlannedAction) -> bool:
         guard = self.guards[action.node]
         start_s = self._now_s
+        reboot = self._reboots.get(action.node)
+        if reboot and not await reboot.wait_back():
+            ended = await guard.inject_result()
+            said = f": {ended.output.strip()}" if ended and ended.output.strip() else ""
+            status = Status.FAIL if reboot.gone_at_s is None else Status.UNKNOWN
+            await self._tell_effect(action.node, Proof(status, reboot.why_not + said))
+            return False
         while True:
             ended = await guard.inject_result()
             proof = await guard.effect()
@@ -263,6 +297,8 @@ class Experiment:
                 waited_s = float("inf")
             limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s(action.target)
             if proof.status is Status.PASS or waited_s > limit_s:
+                if reboot:
+                    reboot.proven_at_s = self._now_s
                 await self._tell_effect(action.node, proof)
                 return proof.status is Status.PASS
             await asyncio.sleep(EFFECT_POLL_S)
@@ -319,8 +355,10 @@ class Experiment:
 
     async def _finish(self, judges: list[asyncio.Task[None]], limit_s: float) -> None:
         """Wait for the judges; when the time is over, each says what it knows."""
-        if judges:
-            await asyncio.wait(judges, timeout=max(0.0, limit_s))
+        throughout = {e.id for e in self.plan.scenario.expectations if e.throughout}
+        ending = [task for task in judges if task.get_name() not in throughout]
+        if ending:
+            await asyncio.wait(ending, timeout=max(0.0, limit_s))
         self._over.set()
         await asyncio.gather(*judges)
 

@@ -31,12 +31,14 @@ class Window:
     An unknown observation breaks the window: what was not seen did not hold.
     """
 
-    def __init__(self, within_s: float, stable_for_s: float, origin_s: float) -> None:
+    def __init__(self, within_s: float, stable_for_s: float, origin_s: float, *, throughout: bool = False) -> None:
+        self.throughout = throughout
         self.within_s = within_s
         self.stable_for_s = stable_for_s
         self.origin_s = origin_s
         self._first: Observation | None = None
         self._last_bad: Observation | None = None
+        self._last_good: Observation | None = None
         self._broke: str = ""
 
     def add(self, seen: Observation) -> Judgement | None:
@@ -44,11 +46,17 @@ class Window:
         if seen.status is Status.PASS:
             self._first = self._first or seen
             met_s = max(0.0, self._first.at_s - self.origin_s)
+            self._last_good = seen
+            if self.throughout and met_s <= self.within_s:
+                return None
             if met_s <= self.within_s and seen.at_s - self._first.at_s >= self.stable_for_s:
                 return Judgement(Status.PASS, self._first.text, met_s, self._error_s(self._first))
             if met_s > self.within_s:
                 return self._missed(seen)
             return None
+        if self._first is not None and self.throughout:
+            held = f"it held for {seen.at_s - self._first.at_s:.1f} s, then: {seen.text}"
+            return Judgement(seen.status, held)
         if self._first is not None and seen.status is Status.FAIL:
             held_s = seen.at_s - self._first.at_s
             self._broke = f"it held for {held_s:.1f} s only, then: {seen.text}"
@@ -60,6 +68,12 @@ class Window:
 
     def give_up(self, why: str) -> Judgement:
         """The judgement when nothing more will be asked."""
+        if self.throughout and self._first and self._last_good:
+            held_s = self._last_good.at_s - self._first.at_s
+            if held_s >= self.stable_for_s:
+                met_s = max(0.0, self._first.at_s - self.origin_s)
+                text = f"without a miss for {held_s:.0f} s: {self._last_good.text}"
+                return Judgement(Status.PASS, text, met_s, self._error_s(self._first))
         if self._last_bad is not None and self._last_bad.status is Status.FAIL and self._first is None:
             return Judgement(Status.FAIL, f"{self._broke or self._last_bad.text} ({why})")
         return Judgement(Status.UNKNOWN, f"{why}; last seen: {self._last_text()}")
@@ -90,7 +104,7 @@ async def judge(
 
     `prober` has been started; `origin_s` is the moment that the limit counts from, on `clock`.
     """
-    window = Window(expectation.within_s, expectation.stable_for_s, origin_s)
+    window = Window(expectation.within_s, expectation.stable_for_s, origin_s, throughout=expectation.throughout)
     while not over.is_set():
         told = window.add(await prober.check())
         if told is not None:

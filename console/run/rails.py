@@ -13,6 +13,7 @@ from console.nodes.sweep import Trace
 from console.plan.plan import Plan, check_against
 from console.run.preflight import preflight
 from console.run.readiness import Readiness, readiness
+from console.run.reboot import reboot_rails
 from console.terms import Reason, Status
 
 
@@ -42,7 +43,8 @@ async def node_rails(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
     rails = known_rails(plan, fleet.view(name))
     try:
         # Without its programs, or under another's guard, a preflight could not tell.
-        return rails or await _refused(plan, name, fleet)
+        reboot = [Blocker(what, fix, Reason.REFUSED) for what, fix in await reboot_rails(plan, name, fleet)]
+        return (rails or await _refused(plan, name, fleet)) + reboot
     except NodeUnreachable as error:
         return [_gone(str(error))]
 

@@ -13,6 +13,7 @@ from console.plan.plan import Plan
 from console.plan.probe import ServiceProbe
 from console.probes.base import prober
 from console.run.judging import ask_until_pass
+from console.run.reboot import Reboot
 from console.run.recorder import Recorder
 from console.terms import Phase, Status
 
@@ -27,8 +28,16 @@ class Takeback:
     """Revert, proof and release of one run's guards."""
 
     def __init__(
-        self, plan: Plan, fleet: Fleet, guards: Mapping[str, Guard], recorder: Recorder, record: Record
+        self,
+        plan: Plan,
+        fleet: Fleet,
+        guards: Mapping[str, Guard],
+        recorder: Recorder,
+        *,
+        record: Record,
+        reboots: Mapping[str, Reboot],
     ) -> None:
+        self.reboots = reboots
         self.plan = plan
         self.fleet = fleet
         self.guards = guards
@@ -49,6 +58,8 @@ class Takeback:
         await self._enter(Phase.REVERT)
         why = self.recorder.state.abort.why if self.recorder.state.abort else "the time is over"
         for guard in reversed(list(self.guards.values())):
+            if guard.node in self.reboots:
+                await self._bring_back(self.reboots[guard.node])
             limit_s = max((a.fault.revert_limit_s for a in self.plan.actions if a.node == guard.node), default=5.0)
             await self._record(ev.Reverting(at_s=self._now_s, node=guard.node, why=why, limit_s=limit_s))
             proof = await _proof(guard.revert)
@@ -62,6 +73,14 @@ class Takeback:
                 ev.CleanJudged(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
             )
         await self._tell_restored()
+
+    async def _bring_back(self, reboot: Reboot) -> None:
+        """A node that goes down or comes up cannot be asked yet; one that stays off is switched on, if it can be."""
+        back = await reboot.bring_back()
+        if reboot.power_told:
+            await self._record(ev.Found(at_s=self._now_s, text=f"power_on was run: {reboot.power_told}"))
+        if not back:
+            await self._record(ev.Found(at_s=self._now_s, text=reboot.why_not))
 
     async def _tell_restored(self) -> None:
         """A revert that had to start a service says so; whether it then came up is looked at."""

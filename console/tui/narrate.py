@@ -165,6 +165,10 @@ def describe(event: ev.AnyEvent) -> tuple[str, str, str]:
             return _describe_guard(event)
         case ev.RecoveryMeasured():
             return "◷", f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}", f"{GOOD} bold"
+        case ev.NodeBooted():
+            marks = ", ".join(f"{name} {at_s:.2f}" for name, at_s in event.marks.items())
+            missing = f"; not active: {', '.join(event.missing)}" if event.missing else ""
+            return "↻", f"{event.node} booted, s after userspace: {marks}{missing}", WARN if missing else "bold"
         case ev.LinkChanged():
             why = f": {event.why}" if event.why else ""
             words = f"{event.node} is {'reachable again' if event.up else 'not seen'}{why}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from console.plot.boot import boot_lines
 from console.state import ExpectationState, RunState
 from console.terms import Status
 from console.tui import words
@@ -35,6 +36,8 @@ class ExpectationList(Static, can_focus=True):
             for e in state.expectations.values()
             for line in expectation_lines(e, state, now_s, size.width, roomy=roomy)
         ]
+        for boot in state.boots.values():
+            lines += [words.fit(words.text(line), size.width) for line in boot_lines(boot)]
         content = Content("\n").join(lines or [words.text("nothing: an observation", words.QUIET)])
         if not content.is_same(self._lines):
             self._lines = content
