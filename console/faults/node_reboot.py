@@ -37,7 +37,7 @@ systemctl --no-block "$how"
 _EFFECT = """\
 [ -s boot-before ] || { echo 'no reboot was tried'; exit 1; }
 [ "$(cat boot-before)" != "$(boot)" ] || { echo 'it is still the same boot'; exit 1; }
-echo "a new boot, up for $(cut -d. -f1 /proc/uptime) s"
+echo 'a new boot'
 """
 
 _GOING_DOWN = """\
