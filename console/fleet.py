@@ -117,11 +117,11 @@ class Fleet(Mapping[str, NodeView]):
         """The connection to that database."""
         return self.databases[name]
 
-    def node_of(self, probe: AnyProbe) -> str:
-        """The node that the probe asks, or whose database it does."""
+    def nodes_of(self, probe: AnyProbe) -> set[str]:
+        """The nodes without which the probe has no answer."""
         if isinstance(probe, (SqlProbe, ConnectionsProbe)):
-            return self.inventory.databases[probe.database].node
-        return probe.node
+            return {self.inventory.databases[probe.database].node}
+        return {getattr(probe, name) for name in ("node", "from_node", "peer") if getattr(probe, name, "")}
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with a node's name whenever something new is known of it; returns how to stop that."""

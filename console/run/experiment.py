@@ -264,7 +264,7 @@ class Experiment:
     def _from_the_start(self, expectation: Expectation) -> bool:
         """Whether it can be judged before the effect of a blow is proven."""
         if self._reboots:
-            return self.fleet.node_of(expectation.probe) not in self._reboots
+            return not self.fleet.nodes_of(expectation.probe) & self._reboots.keys()
         return expectation.throughout or _latches(expectation)
 
     def _late_judged(self) -> list[ExpectationState]:
