@@ -28,6 +28,9 @@ TRACE_EVERY_S = 10.0
 NEEDS_EVERY_S = 30.0
 """How often a node is asked what it has of all that faults need, in seconds."""
 
+HELD_EVERY_S = 2.0
+"""The same while a guard is held: its lease is a countdown on the pane."""
+
 Listener = Callable[[str], None]
 
 
@@ -48,6 +51,8 @@ class NodeView(msgspec.Struct, frozen=True):
     """Guards and leftovers on the node; None: not known yet."""
     has: dict[str, Answer] | None
     """Need -> what the node says of it (console.faults.needs); None: it could not be asked."""
+    traces_at_s: float | None = None
+    """When the guards and leftovers were told, on the console's clock."""
 
     @property
     def trace(self) -> str:
@@ -63,6 +68,12 @@ class NodeView(msgspec.Struct, frozen=True):
         """What was left of the holder's lease when the node was asked, in seconds; None: nobody holds it."""
         return next((trace.lease_left_s for trace in self.traces or () if trace.state == "held"), None)
 
+    def lease_left_at(self, now_s: float) -> float | None:
+        """What is left of it at that instant of the console's clock, if no word has reached the node since."""
+        if self.lease_left_s is None or self.traces_at_s is None:
+            return self.lease_left_s
+        return max(0.0, self.lease_left_s - max(0.0, now_s - self.traces_at_s))
+
 
 class _Watched:
     """What is known of one node, as it changes."""
@@ -73,6 +84,7 @@ class _Watched:
         self.connections: dict[str, tuple[int, int]] = {}
         self.connections_at_s: float | None = None
         self.traces: tuple[Trace, ...] | None = None
+        self.traces_at_s: float | None = None
         self.has: dict[str, Answer] | None = None
 
     def add(self, name: str, at_s: float, value: float) -> None:
@@ -142,6 +154,7 @@ class Fleet(Mapping[str, NodeView]):
             connections=next(iter(watched.connections.values()), None),
             connections_at_s=watched.connections_at_s,
             traces=watched.traces,
+            traces_at_s=watched.traces_at_s,
             has=watched.has if node.up else None,
         )
 
@@ -191,13 +204,15 @@ class Fleet(Mapping[str, NodeView]):
 
     async def _watch_traces(self, name: str) -> None:
         while True:
-            await self.look_for_traces(name)
-            await asyncio.sleep(TRACE_EVERY_S)
+            found = await self.look_for_traces(name)
+            held = any(trace.state == "held" for trace in found or ())
+            await asyncio.sleep(HELD_EVERY_S if held else TRACE_EVERY_S)
 
     async def look_for_traces(self, name: str) -> tuple[Trace, ...] | None:
         """Ask the node now which guards and leftovers stand on it; None where it cannot be told."""
         try:
             self._watched[name].traces = tuple(await survey(self.nodes[name]))
+            self._watched[name].traces_at_s = self.clock()
         except NodeUnreachable:
             self._watched[name].traces = None
         self._tell(name)

@@ -65,6 +65,14 @@ class Guard(Protocol):
             NodeUnreachable: no answer.
         """
 
+    async def fall_silent(self) -> None:
+        """Say one last word, and nothing more, as a console does whose network was cut. The channel stays.
+
+        Raises:
+            NodeUnreachable: the channel is gone already.
+        """
+        ...
+
     async def inject_result(self) -> InjectResult | None:
         """How inject ended; None while it runs, or could not be asked for."""
         ...

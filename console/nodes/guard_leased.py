@@ -67,6 +67,7 @@ class LeasedGuard:
         self._boot = ""
         """Which boot of the node was armed; empty where it does not tell."""
         self._went = False
+        self._silent = False
         self._forgotten = False
 
     @property
@@ -131,6 +132,12 @@ class LeasedGuard:
             raise NodeUnreachable(f"{self._ssh.where}: {self.lost_why or 'inject was not started'}")
         if self._state not in ("went", "injected"):
             raise NotArmed(f"{self.node}: inject was not started: {self.lost_why or self._state}")
+
+    async def fall_silent(self) -> None:
+        """Say one last word, and nothing more. See the protocol."""
+        self._silent = True
+        if self._stream:
+            await self._send_beat(self._stream)
 
     async def inject_result(self) -> InjectResult | None:
         """How inject ended. See the protocol."""
@@ -225,8 +232,10 @@ class LeasedGuard:
         folder, undo = quote(self._folder), quote(self._undo)
         back = f"elif [ -e {undo}/settings ]; then exec sh {undo}/guard {what}\n" if self._undo else ""
         return (
-            f"if [ -e {folder}/guard ]; then exec sh {folder}/guard {what}\n"
-            f"elif [ -e {folder}.ended ]; then cat {folder}.ended; exit {ENDED}\n{back}fi\n"
+            f"if [ -e {folder}/guard ]; then\ncode=0\nsh {folder}/guard {what} || code=$?\n"
+            # It may have proven itself clean meanwhile, and have removed what was being asked.
+            f"[ $code != 0 ] && [ ! -e {folder}/guard ] || exit $code\nfi\n"
+            f"if [ -e {folder}.ended ]; then cat {folder}.ended; exit {ENDED}\n{back}fi\n"
             f'echo "boot $(cat {BOOT_ID})"\nexit {GONE}\n'
         )
 
@@ -285,7 +294,7 @@ class LeasedGuard:
         """Send a beat each second, or four in a lease if that is more often; nothing else goes this way."""
         period_s = min(1.0, self._lease_s / 4)
         ticked_at = _now()
-        while not self._releasing:
+        while not self._releasing and not self._silent:
             with contextlib.suppress(TimeoutError, NodeUnreachable):
                 async with asyncio.timeout(period_s):
                     await self._send_beat(stream)

@@ -1,4 +1,4 @@
-"""What a game day would trip over, found before anyone ticks a checklist. Touches nothing."""
+"""What a game day would trip over, found before anyone ticks a checklist. Only its own guard is let act."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from console.errors import GamedayError
 from console.fleet import Fleet
+from console.nodes.plug import pull
 from console.plan.plan import Plan
 from console.run.preflight import preflight
 from console.run.rails import known_rails
@@ -26,8 +27,11 @@ class Complaint(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
-async def examine(fleet: Fleet, plans: dict[str, Plan]) -> AsyncIterator[Complaint]:
-    """Look at nodes, services, databases, keys, and at what each plan (scenario -> plan) would need."""
+async def examine(fleet: Fleet, plans: dict[str, Plan], *, pull_as: str = "") -> AsyncIterator[Complaint]:
+    """Look at nodes, services, databases, keys, and at what each plan (scenario -> plan) would need.
+
+    With `pull_as`, an operator's name, each guard is tried last: a harmless fault, and a console that falls silent.
+    """
     for found in asyncio.as_completed([_node(name, fleet) for name in fleet.nodes]):
         for complaint in await found:
             yield complaint
@@ -40,6 +44,24 @@ async def examine(fleet: Fleet, plans: dict[str, Plan]) -> AsyncIterator[Complai
     for scenario, plan in plans.items():
         for complaint in await _experiment(scenario, plan, fleet):
             yield complaint
+    if pull_as:
+        for trial in asyncio.as_completed([_plug(name, fleet, pull_as) for name in fleet.nodes]):
+            yield await trial
+
+
+async def _plug(name: str, fleet: Fleet, operator: str) -> Complaint:
+    """Pull the plug on that node: does it take a fault back by itself, in time?"""
+    lease_s = fleet.inventory.lease_s
+    try:
+        pulled = await pull(fleet.node(name), lease_s, operator)
+    except GamedayError as error:
+        return Complaint(Status.FAIL, name, f"pull the plug: {error}", "its guard could not be tried: see above")
+    kind = f" (guard: {pulled.guard}, lease {lease_s:g} s)"
+    fix = {
+        Status.FAIL: "run nothing here before `gameday sweep` is clean and this passes",
+        Status.UNKNOWN: "wait, and try again",
+    }
+    return Complaint(pulled.status, name, f"pull the plug: {pulled.told}{kind}", fix.get(pulled.status, ""))
 
 
 async def _node(name: str, fleet: Fleet) -> list[Complaint]:

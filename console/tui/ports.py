@@ -91,6 +91,8 @@ class NodeView(Protocol):
     @property
     def lease_left_s(self) -> float | None: ...  # noqa: D102
 
+    def lease_left_at(self, now_s: float) -> float | None: ...  # noqa: D102
+
 
 class Readiness(Protocol):
     """A node before an experiment."""

@@ -60,6 +60,10 @@ class FakeNode:
     trace: str = ""
     lease_left_s: float | None = None
 
+    def lease_left_at(self, now_s: float) -> float | None:
+        """As it was told."""
+        return self.lease_left_s
+
 
 @dataclass(frozen=True)
 class FakeExperiment:

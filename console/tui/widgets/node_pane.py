@@ -49,7 +49,8 @@ def pane_lines(view: NodeView, now_s: float, width: int, height: int) -> list[Co
     """The pane in at most `height` lines of `width` cells; services that are not well come first."""
     lines = _link(view, now_s)
     if view.trace or view.lease_left_s is not None:
-        left = f"guard {words.whole_seconds(view.lease_left_s)}" if view.lease_left_s is not None else ""
+        lease_left_s = view.lease_left_at(now_s)
+        left = f"guard {words.whole_seconds(lease_left_s)}" if lease_left_s is not None else ""
         lines.append(words.text("! " + "  ".join(filter(None, (left, view.trace))), words.WARN))
     lines += _numbers(view, now_s, width)
     services = _services(view, now_s, width)
