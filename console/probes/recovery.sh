@@ -113,7 +113,7 @@ watch_health() {
             say same "$at"
         fi
         lo=$at
-        if [ "$answer" = ok ]; then nap 0.02; else nap 0.005; fi # its first good answer is what counts
+        if [ "$answer" = ok ]; then nap 0.02; else nap 0.003; fi # its first good answer is what counts
     done
 }
 
