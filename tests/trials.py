@@ -119,7 +119,7 @@ def _impatient(lab: Lab, scenario: str) -> Path:
 
 def approved_plan(lab: Lab, scenario: str, *settings: str) -> tuple[str, str]:
     """A plan file and the TPM's approval of it."""
-    name = f"{scenario}-{time.monotonic_ns()}"
+    name = f"{Path(scenario).stem}-{time.monotonic_ns()}"
     plan, approval = lab.root / f"{name}.json", lab.root / f"{name}.approval"
     made = lab.inside("plan", scenario, *settings, "-o", str(plan))
     assert made.code == 0, str(made)
