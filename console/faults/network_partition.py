@@ -101,7 +101,7 @@ cut_off() { # IPTABLES SWITCH ADDRESS...: all at once, or nothing
       echo "-A $chain -d $address $mark -j DROP"
     done
     for hook in INPUT OUTPUT; do echo "-I $hook 1 $mark -j $chain"; done
-    read -r forwards <"/proc/sys/net/$switch" && [ "$forwards" = 0 ] || echo "-I FORWARD 1 $mark -j $chain"
+    [ "$(cat "/proc/sys/net/$switch")" = 0 ] || echo "-I FORWARD 1 $mark -j $chain"
     echo COMMIT
   } >"rules.$tool"
   "$tool-restore" -w 5 --noflush <"rules.$tool"

@@ -140,6 +140,10 @@ def test_the_console_reaches_the_ssh_port_whatever_the_chain_drops(net: Wired) -
 
 
 def test_what_the_node_forwards_is_cut_as_well(net: Wired) -> None:
+    net.node.do("echo 0 >/proc/sys/net/ipv4/ip_forward")
+    net.run(BOTH, "inject")
+    assert not [line for line in net.rules() if line.startswith("-A FORWARD")]
+    net.run(BOTH, "revert")
     net.node.do("echo 1 >/proc/sys/net/ipv4/ip_forward")
     net.console.do("ip route add 10.9.0.0/24 via 10.8.0.1")
     net.peer.do("ip route add 10.8.0.0/24 via 10.9.0.1")
@@ -259,8 +263,9 @@ def test_another_runs_chain_is_left_alone_and_named_by_clean(net: Wired) -> None
     theirs = net.rules()
     net.run(BOTH, "inject")
     net.run(BOTH, "inject", number=11)
-    assert net.run(BOTH, "revert", number=11) == Said(0, "")
     assert net.run(BOTH, "revert") == Said(0, "")
+    assert any("GAMEDAY-abcdefgh-11" in line for line in net.rules())
+    assert net.run(BOTH, "revert", number=11) == Said(0, "")
     assert net.rules() == theirs
     clean = net.run(BOTH, "clean")
     assert clean.code == 1

@@ -25,5 +25,9 @@ def test_it_passes_and_leaves_nothing(systemd_lab: SystemdLab, scenario: str, se
     plan, approval = approved_plan(lab, scenario, *(word for each in settings for word in ("--set", each)))
     done = lab.run(plan, "--approval", approval, limit_s=170.0)
     assert done.code == 0, str(done)
-    assert (done.result["outcome"], done.result["effect_proven"], done.result["revert_proven"]) == ("passed", True, True)
+    assert (done.result["outcome"], done.result["effect_proven"], done.result["revert_proven"]) == (
+        "passed",
+        True,
+        True,
+    )
     assert residue(lab) == before
