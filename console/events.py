@@ -151,6 +151,8 @@ class EffectJudged(Event, frozen=True, tag="effect"):
     node: str
     status: Status
     evidence: str
+    struck_at_s: float | None = None
+    """When a blow that needed time before it fell, has fallen; None: it falls with the injection."""
 
 
 class ExpectationJudged(Event, frozen=True, tag="expectation"):
@@ -163,6 +165,8 @@ class ExpectationJudged(Event, frozen=True, tag="expectation"):
     """When it was met, in seconds after its starting point."""
     error_s: float | None = None
     attested: bool = False
+    data_lost: bool = False
+    """What a database had acknowledged is gone or damaged."""
 
 
 class RecoveryMeasured(Event, frozen=True, tag="recovery"):

@@ -39,6 +39,7 @@ class ExpectationState(msgspec.Struct, frozen=True):
     after_s: float | None = None
     error_s: float | None = None
     attested: bool = False
+    data_lost: bool = False
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -108,7 +109,7 @@ class RunState(msgspec.Struct, frozen=True):
 
     @property
     def injected_at_s(self) -> float | None:
-        """When the first fault was let go, or None: T+ counts from here."""
+        """When the first fault was let go, or struck where it needed time first; None: not yet. T+ counts from here."""
         times = [node.injected_at_s for node in self.nodes.values() if node.injected_at_s is not None]
         return min(times, default=None)
 
@@ -197,6 +198,8 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
             return _with(state, recovered={**state.recovered, event.id: event})
         case ev.EffectJudged():
             state = _with(state, effects=(*state.effects, event))
+            if event.struck_at_s is not None:
+                state = _node(state, event.node, injected_at_s=event.struck_at_s)
             if state.nodes.get(event.node, NodeState()).effect is Status.PASS:
                 return state
             return _node(state, event.node, effect=event.status, effect_evidence=event.evidence)
@@ -209,6 +212,7 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
                 after_s=event.after_s,
                 error_s=event.error_s,
                 attested=event.attested,
+                data_lost=event.data_lost,
             )
             return _with(state, expectations={**state.expectations, event.id: judged})
         case ev.RecoveryMeasured():

@@ -6,7 +6,10 @@ from console.faults.connection_flood import ConnectionFlood
 from console.faults.cpu_pressure import CpuPressure
 from console.faults.network_partition import NetworkPartition
 from console.faults.node_reboot import NodeReboot
+from console.faults.postgres_crash import PostgresCrash
 from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
 
-AnyFault = ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure | NetworkPartition | NodeReboot
+AnyFault = (
+    ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure | NetworkPartition | NodeReboot | PostgresCrash
+)

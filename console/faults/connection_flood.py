@@ -162,15 +162,6 @@ def _database(target: Target) -> DatabaseTarget:
 
 
 def _connect(target: Target) -> str:
-    """Where psql connects to, by the environment; the password comes from ~/.pgpass on the node."""
-    database = _database(target)
-    where = {
-        "PGHOST": database.host,
-        "PGPORT": str(database.port),
-        "PGDATABASE": database.dbname,
-        "PGUSER": database.user,
-        "PGAPPNAME": f"gameday-fault-{target.run}",
-        "PGCONNECT_TIMEOUT": "5",
-    }
-    words = " ".join(f"{name}={shlex.quote(value)}" for name, value in where.items())
-    return f"export {words}\nrefusal={shlex.quote('|'.join(REFUSALS))}\n"
+    """Where psql connects to, and what the server may answer when it is full."""
+    refusal = shlex.quote("|".join(REFUSALS))
+    return f"{shell.connect(_database(target), f'gameday-fault-{target.run}')}refusal={refusal}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from console.errors import Refused
-from console.faults.base import Target
+from console.faults.base import DatabaseTarget, Target
 
 UNTOUCHABLE_UNITS = frozenset({"init.scope", "ssh", "sshd", "ssh.service", "sshd.service", "ssh.socket", "sshd.socket"})
 """Pid 1 and the way back in: never a target."""
@@ -118,3 +118,19 @@ def refuse_untouchable(target: Target) -> None:
     hit = [unit for unit in target.units if unit in UNTOUCHABLE_UNITS]
     if hit:
         raise Refused(f"{hit[0]} on {target.node} is never a target: without it there is no way back in")
+
+
+def connect(database: DatabaseTarget, name: str) -> str:
+    """Where psql connects to, by the environment, and as which application.
+
+    The password comes from ~/.pgpass on the node.
+    """
+    where = {
+        "PGHOST": database.host,
+        "PGPORT": str(database.port),
+        "PGDATABASE": database.dbname,
+        "PGUSER": database.user,
+        "PGAPPNAME": name,
+        "PGCONNECT_TIMEOUT": "5",
+    }
+    return "export " + " ".join(f"{key}={shlex.quote(value)}" for key, value in where.items()) + "\n"

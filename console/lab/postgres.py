@@ -47,7 +47,8 @@ create table thermal_memory_archive (
     temperature_score double precision, sacred_pattern boolean);
 create table council_votes (id integer primary key, title text not null, status text not null);
 create table jr_memory (id integer primary key, note text not null);
-grant pg_monitor to gameday;
+grant pg_monitor, pg_read_all_data to gameday;
+grant create on schema public to gameday;
 grant select, insert, update, delete on thermal_memory_archive to gameday;
 grant select on council_votes to gameday, app;
 grant select, insert, update on jr_memory to app;

@@ -104,7 +104,8 @@ class Database(Part, frozen=True):
     """The service on `node` that runs it."""
     backup_dir: MaybeAbsolute = ""
     """A folder on `node` for the fresh backup that a fault like postgres-crash takes first; the newest three of ours
-    are kept. Empty: such a fault is refused."""
+    are kept. Only the folder's owner can read them: let it be another one than that of `checks.backups`. Empty: such a
+    fault is refused."""
 
 
 class ThermalMemory(Part, frozen=True):

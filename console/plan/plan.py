@@ -16,6 +16,7 @@ from console.errors import BadInput, Refused, near_match
 from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
 from console.faults.node_reboot import NodeReboot
+from console.faults.postgres_crash import PostgresCrash, writer_table
 from console.plan import peers, strict
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import (
@@ -24,10 +25,12 @@ from console.plan.probe import (
     CommandProbe,
     ConnectionsProbe,
     HttpProbe,
+    IntegrityProbe,
     LoadProbe,
     PingProbe,
     ServiceProbe,
     SqlProbe,
+    WritesProbe,
 )
 from console.plan.scenario import Action, Scenario
 from console.plan.window import DEFAULT, Window, between
@@ -267,11 +270,27 @@ class _Resolver:
             self.node(probe.node, *at, "node")
             named = [self.service(probe.node, name, *at, "services", i) for i, name in enumerate(probe.services)]
             return msgspec.structs.replace(probe, units=tuple(service.unit for service in named))
-        if isinstance(probe, (SqlProbe, ConnectionsProbe)):
+        if isinstance(probe, SqlProbe):
+            return msgspec.structs.replace(probe, unit=self.database(probe.database, *at, "database").unit)
+        if isinstance(probe, WritesProbe):
+            return self.writes(probe, *at)
+        if isinstance(probe, (ConnectionsProbe, IntegrityProbe)):
             self.database(probe.database, *at, "database")
         elif isinstance(probe, (CommandProbe, LoadProbe)):
             self.node(probe.node, *at, "node")
         return probe
+
+    def writes(self, probe: WritesProbe, *at: str | int) -> WritesProbe:
+        """The writer's folder is its action's on the node: they are numbered from 1, see nodes/scripts.py."""
+        database = self.database(probe.database, *at, "database")
+        here = [action for action in self.scenario.method if action.node == database.node]
+        for number, action in enumerate(here, start=1):
+            if isinstance(action.fault, PostgresCrash) and action.database == probe.database:
+                run_dir = self.inventory.nodes[database.node].run_dir
+                folder = f"{run_dir}/{self.run}/{number}"
+                table = writer_table(self.run)
+                return msgspec.structs.replace(probe, node=database.node, folder=folder, table=table)
+        raise self._bad(f"no postgres-crash of '{probe.database}' in the method, so there is no writer", *at)
 
     def action(self, action: Action, *at: str | int) -> PlannedAction:
         node = self.node(action.node, *at, "node")

@@ -14,9 +14,11 @@ from console.plan.probe import (
     CommandProbe,
     ConnectionsProbe,
     HttpProbe,
+    IntegrityProbe,
     LoadProbe,
     PingProbe,
     ServiceProbe,
+    WritesProbe,
 )
 from console.terms import Risk
 
@@ -83,6 +85,10 @@ def question(probe: AnyProbe) -> str:
             return f"on {probe.node}: systemctl show {probe.unit}: {probe.state}"
         case ConnectionsProbe():
             return f"connections of {probe.database}: {probe.state}"
+        case WritesProbe():
+            return f"{probe.table} of {probe.database}: every acknowledged row, and {probe.at_least} since the crash"
+        case IntegrityProbe():
+            return f"every table and index of {probe.database}: amcheck, else a full read"
         case CommandProbe():
             return f"on {probe.node}: {probe.command} ends with {probe.exit_code}"
         case BootedProbe():
@@ -90,4 +96,5 @@ def question(probe: AnyProbe) -> str:
             return f"on {probe.node}: a new boot{order}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
-    return f"on {probe.database}: {probe.sql} gives {probe.expect or 'any answer'}"
+    wanted = "what it gave before" if probe.unchanged else probe.expect or "any answer"
+    return f"on {probe.database}: {probe.sql} gives {wanted}"

@@ -44,12 +44,16 @@ class ServiceProbe(Probe, frozen=True, tag="service"):
 
 
 class SqlProbe(Probe, frozen=True, tag="sql"):
-    """A query whose first value, as text, equals `expect` (empty: any answer will do)."""
+    """A query over a new connection whose first value, as text, equals `expect` (empty: any answer will do)."""
 
     database: Text
     sql: Text = "select 1"
     expect: str = ""
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    unchanged: bool = False
+    """The value must be the one that it was at the baseline."""
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 5.0
+    unit: str = ""
+    """The database's unit, asked beside a database that does not answer; filled in by the plan."""
 
 
 class ConnectionsProbe(Probe, frozen=True, tag="connections"):
@@ -60,6 +64,27 @@ class ConnectionsProbe(Probe, frozen=True, tag="connections"):
     database: Text
     state: Literal["below-limit", "at-limit", "refused", "fallen-back"]
     slack: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 3
+
+
+class WritesProbe(Probe, frozen=True, tag="acknowledged-writes"):
+    """The writer of a postgres-crash: it writes again after the crash, and every row that the server had acknowledged
+    is there, whole."""
+
+    database: Text
+    at_least: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
+    """So many rows must have been acknowledged since the crash."""
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+    node: str = ""
+    """Filled in by the plan, with the writer's folder on that node and its table."""
+    folder: str = ""
+    table: str = ""
+
+
+class IntegrityProbe(Probe, frozen=True, tag="integrity"):
+    """Every table and index of the database: checked by amcheck where that is installed, else read from end to end."""
+
+    database: Text
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 60.0
 
 
 class CommandProbe(Probe, frozen=True, tag="command"):
@@ -98,4 +123,15 @@ class BootedProbe(Probe, frozen=True, tag="booted"):
     """Filled in by the plan."""
 
 
-AnyProbe = HttpProbe | ServiceProbe | SqlProbe | ConnectionsProbe | CommandProbe | PingProbe | LoadProbe | BootedProbe
+AnyProbe = (
+    HttpProbe
+    | ServiceProbe
+    | SqlProbe
+    | ConnectionsProbe
+    | WritesProbe
+    | IntegrityProbe
+    | CommandProbe
+    | PingProbe
+    | LoadProbe
+    | BootedProbe
+)

@@ -13,9 +13,11 @@ from console.plan.probe import (
     CommandProbe,
     ConnectionsProbe,
     HttpProbe,
+    IntegrityProbe,
     LoadProbe,
     PingProbe,
     ServiceProbe,
+    WritesProbe,
 )
 from console.terms import Status
 
@@ -37,6 +39,8 @@ class Observation(msgspec.Struct, frozen=True):
     error_s: float = 0.0
     """How far `at_s` may be off, in seconds."""
     values: dict[str, float] = {}
+    data_lost: bool = False
+    """What was acknowledged is gone or damaged: that cannot get better any more."""
 
 
 class Prober(Protocol):
@@ -68,7 +72,18 @@ class Surroundings(Protocol):
 
 def prober(probe: AnyProbe, around: Surroundings) -> Prober:
     """The prober for that probe, whose names are resolved; it has not asked anything yet."""
-    from console.probes import booted, command, connections, http, load, ping, service, sql  # noqa: PLC0415 (they need this module)
+    from console.probes import (  # noqa: PLC0415 (they need this module)
+        booted,
+        command,
+        connections,
+        http,
+        integrity,
+        load,
+        ping,
+        service,
+        sql,
+        writes,
+    )
 
     match probe:
         case HttpProbe():
@@ -83,6 +98,10 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return command.CommandProber(probe, around.node(probe.node))
         case PingProbe():
             return ping.PingProber(probe, around.node(probe.node))
+        case WritesProbe():
+            return writes.WritesProber(probe, around.node(probe.node), around.database(probe.database))
+        case IntegrityProbe():
+            return integrity.IntegrityProber(probe, around.database(probe.database))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
         case _:

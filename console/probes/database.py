@@ -180,9 +180,13 @@ def server_words(error: BaseException) -> str:
 
     >>> server_words(Exception('connection to server at "127.0.0.1", port 4 failed: FATAL:  sorry, too many clients'))
     'sorry, too many clients'
+    >>> server_words(Exception('connection failed: connection to server at "127.0.0.1", port 4 failed: it closed'))
+    'it closed'
     """
-    text = " ".join(str(error).split())
-    for sign in ("FATAL: ", "ERROR: ", "failed: "):
+    text = " ".join(str(error).split()).partition(" This probably means the server terminated")[0]
+    for sign in ("FATAL: ", "ERROR: "):
         if sign in text:
             return text.partition(sign)[2].strip()
+    if "failed: " in text:
+        return text.rpartition("failed: ")[2].strip()
     return text or type(error).__name__

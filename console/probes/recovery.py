@@ -71,6 +71,9 @@ class RecoveryWatch:
         if stream:
             await stream.close()
 
+    async def collect(self) -> None:
+        """The watchers have sent all that they saw."""
+
     def measured(self, stable_for_s: float) -> Measured | None:
         """The recovery time so far: the first moment that was followed by `stable_for_s` good seconds; else None."""
         return self._seen.measured(stable_for_s, self._how)

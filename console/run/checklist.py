@@ -244,8 +244,11 @@ def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Findin
     return Finding(Status.PASS, f"all {len(was_active)} services that were active are active")
 
 
-async def post_data(fleet: Fleet, before: str | None) -> Finding:
-    """Thermal memory holds at least the rows that it held before."""
+async def post_data(fleet: Fleet, before: str | None, state: RunState) -> Finding:
+    """Thermal memory holds at least the rows that it held before, and no expectation found data lost."""
+    gone = [item.observed for item in state.expectations.values() if item.data_lost]
+    if gone:
+        return Finding(Status.FAIL, "; ".join(gone))
     try:
         after = await thermal_rows(fleet)
     except GamedayError as error:

@@ -36,7 +36,7 @@ class Closing:
         """The automatic post-test items, beside what was seen before the fault."""
         self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, before.active)
         if self.fleet.inventory.thermal_memory is not None:
-            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows)
+            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows, self.recorder.state)
         for item in self._verifiers:
             await self.recheck(item)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -11,10 +12,11 @@ from console.errors import GamedayError
 from console.fleet import Fleet
 from console.nodes.guard import Busy, Guard, NotArmed, Proof, choose_guard
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import HttpProbe, ServiceProbe
+from console.plan.probe import HttpProbe, ServiceProbe, SqlProbe, WritesProbe
 from console.plan.scenario import Expectation
 from console.probes.base import Prober, prober
 from console.probes.recovery import RecoveryWatch
+from console.probes.writer_watch import WriterWatch
 from console.record.journal import JournalError
 from console.run.judging import Judgement, ask_until_pass, judge
 from console.run.preflight import preflight
@@ -64,7 +66,7 @@ class Experiment:
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
         self._probers: dict[str, Prober] = {}
-        self._watch: RecoveryWatch | None = None
+        self._watch: RecoveryWatch | WriterWatch | None = None
         self._sustained = any(action.fault.sustained for action in plan.actions)
 
     @property
@@ -207,14 +209,23 @@ class Experiment:
 
     async def _start_recovery_watch(self) -> None:
         expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
-        if expectation is None or not isinstance(expectation.probe, HttpProbe) or self._reboots:
+        if expectation is None or self._reboots:
             return  # a prober on the node would not live through its reboot
         probe = expectation.probe
+        if isinstance(probe, SqlProbe) and (writer := self._writer_of(probe.database)):
+            self._watch = WriterWatch(self.fleet.node(writer.node), writer.folder)
+        if not isinstance(probe, HttpProbe):
+            return
         unit = next(n.units.get(probe.service, "") for n in self.plan.nodes if n.name == probe.node)
         self._watch = RecoveryWatch(
             self.fleet.node(probe.node), probe.url, probe.status, unit=unit, lease_s=self.plan.lease_s
         )
         await self._watch.start()
+
+    def _writer_of(self, database: str) -> WritesProbe | None:
+        """The writer that goes through the crash of that database."""
+        probes = [e.probe for e in self.plan.scenario.expectations]
+        return next((p for p in probes if isinstance(p, WritesProbe) and p.database == database), None)
 
     async def _inject(self) -> None:
         if not self.plan.actions:
@@ -246,6 +257,7 @@ class Experiment:
                 if not proven:
                     return
             await self._enter(Phase.OBSERVE)
+            origin_s = self.recorder.state.injected_at_s or origin_s  # a blow that needed time has told when it fell
             judges += [asyncio.create_task(self._judge(e, origin_s), name=e.id) for e in late]
             if self._sustained:
                 await self._hold()
@@ -311,8 +323,16 @@ class Experiment:
             if line.startswith("finding:") and told not in (found.text for found in self.recorder.state.findings):
                 await self.recorder.emit(ev.Found(at_s=self._now_s, text=told))
         proof = Proof(proof.status, "\n".join(line for line in lines if not line.startswith("finding:")))
+        now_s = self._now_s
+        struck = re.search(r"^struck: ([\d.]+) s ago$", proof.evidence, re.MULTILINE)
         await self.recorder.emit(
-            ev.EffectJudged(at_s=self._now_s, node=node, status=proof.status, evidence=proof.evidence)
+            ev.EffectJudged(
+                at_s=now_s,
+                node=node,
+                status=proof.status,
+                evidence=proof.evidence,
+                struck_at_s=now_s - float(struck[1]) if struck else None,
+            )
         )
         return proof
 
@@ -350,6 +370,7 @@ class Experiment:
                 observed=told.observed,
                 after_s=told.after_s,
                 error_s=told.error_s,
+                data_lost=told.data_lost,
             )
         )
 
@@ -366,6 +387,7 @@ class Experiment:
         expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
         if self._watch is None or expectation is None:
             return
+        await self._watch.collect()
         measured = self._watch.measured(expectation.stable_for_s)
         if measured is None:
             await self._record(

@@ -23,6 +23,7 @@ class Judgement(msgspec.Struct, frozen=True):
     after_s: float | None = None
     """When it was met, counted from its origin, in seconds."""
     error_s: float | None = None
+    data_lost: bool = False
 
 
 class Window:
@@ -43,6 +44,8 @@ class Window:
 
     def add(self, seen: Observation) -> Judgement | None:
         """The judgement after one more observation; None while it is open."""
+        if seen.data_lost:
+            return Judgement(Status.FAIL, seen.text, data_lost=True)
         if seen.status is Status.PASS:
             self._first = self._first or seen
             met_s = max(0.0, self._first.at_s - self.origin_s)

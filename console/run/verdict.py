@@ -88,6 +88,9 @@ def _judged(state: RunState) -> Proposal | None:
     lost = state.post.get("no-data-loss")
     if lost and lost.status is Status.FAIL:
         return Outcome.FAILED, Reason.DATA_LOSS, f"data was lost: {lost.evidence}"
+    gone = next((item for item in state.expectations.values() if item.data_lost), None)
+    if gone:
+        return Outcome.FAILED, Reason.DATA_LOSS, f"data was lost: {gone.observed}"
     verdicts = [
         (item.brief.title, item.status, item.observed) for item in state.expectations.values() if item.brief.required
     ]

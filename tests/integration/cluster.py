@@ -17,13 +17,18 @@ from console.lab.postgres import CONSOLE_ROLE, DATABASE, SERVICE_ROLE, SUPERUSER
 from console.lab.private_file import write_private
 
 
-@contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """A filled cluster with `folder`/pgpass for its three roles; max_connections=60, 3 reserved."""
+def planned_cluster(folder: Path) -> Cluster:
+    """A cluster on a free port of the loopback, not made yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    cluster = Cluster(folder / "pgdata", Network({"postgresql": port}, "a test"), postgres.find_binaries())
+    return Cluster(folder / "pgdata", Network({"postgresql": port}, "a test"), postgres.find_binaries())
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    """A filled cluster with `folder`/pgpass for its three roles; max_connections=60, 3 reserved."""
+    cluster = planned_cluster(folder)
     asyncio.run(postgres.make_cluster(cluster))
     with (folder / "postgres.log").open("w") as log:
         server = subprocess.Popen(
@@ -45,4 +50,7 @@ def psql_environment(cluster: Cluster, folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PGPASSFILE": str(folder / "pgpass")}
 
 
-__all__ = ["CONSOLE_ROLE", "DATABASE", "SERVICE_ROLE", "SUPERUSER", "Cluster", "psql_environment", "running_cluster"]
+__all__ = [
+    "CONSOLE_ROLE", "DATABASE", "SERVICE_ROLE", "SUPERUSER", "Cluster", "planned_cluster", "psql_environment",
+    "running_cluster",
+]  # fmt: skip

@@ -17,6 +17,7 @@ NEED_MACHINES = [
     "test_lab_systemd.py",
     "test_network_partition.py",
     "test_partition_guarded.py",
+    "test_postgres_crash_systemd.py",
 ]
 collect_ignore = [] if "systemd" in KINDS else NEED_MACHINES
 

@@ -50,7 +50,7 @@ class SupervisedNode:
 
     def environment(self) -> dict[str, str]:
         path = f"{self.layout.bin}:{sh_of(self.shell, self.layout.root)}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "GAMEDAY_DIR": str(self.run_dir)}
+        return {**os.environ, "PATH": path, "GAMEDAY_DIR": str(self.run_dir), "GAMEDAY_UNDO": str(self.run_dir)}
 
     async def run(self, scripts: Scripts, name: str) -> Ran:
         """Run one of the scripts to its end, without waiting for what it left in the background."""

@@ -9,7 +9,7 @@ from console.lab.fleet import FLEET, LabNode
 from console.lab.layout import LabLayout
 from console.lab.systemd.hardware import HARDWARE
 from console.lab.systemd.network import MachineNetwork
-from console.lab.systemd.setup import BACKUPS, unit_of
+from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, unit_of
 
 Mapping = dict[str, Any]
 
@@ -20,6 +20,8 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     made["name"] = "systemd lab"
     made["nodes"] = {node.name: _node(node, made["nodes"][node.name], network) for node in FLEET}
     made["checks"]["backups"]["path"] = BACKUPS
+    for database in made["databases"].values():
+        database["backup_dir"] = CRASH_BACKUPS
     return made
 
 

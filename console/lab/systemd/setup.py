@@ -15,6 +15,8 @@ from console.lab.units import Programs, program_unit
 
 CLUSTER_UNIT = "postgresql@15-main.service"
 BACKUPS = "/var/backups/federation"
+CRASH_BACKUPS = "/var/backups/before-a-crash"
+"""Apart: its files are for root and the database's owner, and the checklist reads the others as the operator."""
 LOG = "/var/log/federation"
 _PROGRAMS = Programs(
     "/usr/bin/python3", f"{PROGRAMS}/console/lab/services", PROGRAMS, LOG, unit=(f"User={SERVICE_USER}",)
@@ -95,6 +97,7 @@ def lay_out_database(tree: Skeleton, network: MachineNetwork, cluster: postgres.
         tree.file(f"{user.home}/.pgpass", passwords, 0o600, user)
     # Its group is what new files in it get: the operator's account may look at backups.
     tree.folder(BACKUPS, 0o2750, Owner(owner.uid, operator.gid))
+    tree.folder(CRASH_BACKUPS, 0o700, owner)
 
 
 def lay_out_clients(tree: Skeleton, cluster: postgres.Cluster) -> None:
