@@ -116,7 +116,7 @@ class NodeReboot(Fault, frozen=True, tag="node-reboot"):
     @property
     def revert_limit_s(self) -> float:
         """The boot is waited for, then each service that stayed down is started."""
-        return 120.0
+        return 60.0
 
     def inject_limit_s(self, target: Target) -> float:
         """The boot counts: only then the effect can be proven."""

@@ -57,12 +57,15 @@ class Takeback:
             return
         await self._enter(Phase.REVERT)
         why = self.recorder.state.abort.why if self.recorder.state.abort else "the time is over"
-        for guard in reversed(list(self.guards.values())):
-            if guard.node in self.reboots:
-                await self._bring_back(self.reboots[guard.node])
+        guards = list(self.guards.values())[::-1]
+        guards.sort(key=lambda guard: guard.node in self.reboots)  # what is on other nodes does not wait for a boot
+        for guard in guards:
+            reboot = self.reboots.get(guard.node)
+            away = "" if reboot is None else await self._bring_back(reboot)
             limit_s = max((a.fault.revert_limit_s for a in self.plan.actions if a.node == guard.node), default=5.0)
             await self._record(ev.Reverting(at_s=self._now_s, node=guard.node, why=why, limit_s=limit_s))
-            proof = await _proof(guard.revert)
+            # It was waited for long enough: the operator is to know now.
+            proof = Proof(Status.UNKNOWN, away) if away else await _proof(guard.revert)
             await self._record(
                 ev.Reverted(at_s=self._now_s, node=guard.node, status=proof.status, evidence=proof.evidence)
             )
@@ -74,13 +77,17 @@ class Takeback:
             )
         await self._tell_restored()
 
-    async def _bring_back(self, reboot: Reboot) -> None:
-        """A node that goes down or comes up cannot be asked yet; one that stays off is switched on, if it can be."""
+    async def _bring_back(self, reboot: Reboot) -> str:
+        """A node that goes down or comes up cannot be asked yet; one that stays off is switched on, if it can be.
+
+        Returns why it is still away; empty: it is there.
+        """
         back = await reboot.bring_back()
         if reboot.power_told:
             await self._record(ev.Found(at_s=self._now_s, text=f"power_on was run: {reboot.power_told}"))
         if not back:
             await self._record(ev.Found(at_s=self._now_s, text=reboot.why_not))
+        return "" if back else reboot.why_not
 
     async def _tell_restored(self) -> None:
         """A revert that had to start a service says so; whether it then came up is looked at."""

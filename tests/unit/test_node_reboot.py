@@ -12,9 +12,12 @@ from console.plan.inventory import Inventory, Node
 from console.plot.boot import boot_lines
 from console.probes.base import Observation
 from console.probes.booted import Boot, judge, parse
+from console.record.sections import boots
 from console.run.judging import Window
 from console.run.reboot import jumps_through, run_here
+from console.state import fold_all
 from console.terms import Status
+from console.tui.narrate import describe
 
 UNITS = ("gw.service", "ui.service")
 
@@ -92,6 +95,14 @@ def test_a_node_that_others_are_reached_through_is_told() -> None:
 async def test_what_became_of_power_on_is_told() -> None:
     assert await run_here(("sh", "-c", "echo on its way; exit 3")) == "exit 3: on its way"
     assert await run_here(("/nonexistent/power",)) == "/nonexistent/power cannot be run: No such file or directory"
+
+
+def test_the_timeline_of_a_boot_stands_in_the_write_up_and_on_the_live_screen() -> None:
+    marks = {"sshd": 0.5, "llm-gateway": 1.0}
+    told = NodeBooted(at_s=9, node="redfin", gone_after_s=2, back_after_s=9, error_s=0.3, marks=marks)
+    state = fold_all([told])
+    assert boots(state).lines == tuple(boot_lines(told))
+    assert describe(told)[1] == "redfin booted, s after userspace: sshd 0.50, llm-gateway 1.00"
 
 
 def test_a_service_that_did_not_come_back_stands_in_the_timeline() -> None:
