@@ -152,8 +152,10 @@ step() {
 }
 
 stop() {
-    if guarded; then
-        is_reverted || rm -f "$R/$RUN.ended"
+    if grep -q '^clean 0$' "$R/$RUN.ended" 2>/dev/null; then
+        : # it has proven itself clean, and is about to vanish: its proof is not touched
+    elif guarded; then
+        is_reverted || grep -q '^reverted 0$' "$R/$RUN.ended" 2>/dev/null || rm -f "$R/$RUN.ended"
         tell stop
         now
         limit=$((now + REVERT_LIMIT + 500))

@@ -332,3 +332,25 @@ async def test_the_next_arm_forgets_what_was_proven_clean(site: Site) -> None:
     assert site.left() == ["guard", "r2"]
     await guard.revert()
     await guard.release()
+
+
+async def test_a_stop_that_meets_a_guard_which_is_vanishing_keeps_its_proof(site: Site) -> None:
+    guard = await going(site)
+    await site.node.close()
+    await eventually(lambda: site.left() == ["r1.ended"], 5)
+    ended = (site.run_dir / "r1.ended").read_text()
+    assert "clean 0" in ended.splitlines()
+    # What is left of the folder while it is being removed.
+    again = await guard_of(site.node, "r2", touching(site.mark))
+    await again.arm()
+    await site.node.run(f"sh -c 'cd {site.run_dir}; cp -R r2 r1; rm -f r1/*.pid; rm -f r2.ended'", sudo=True)
+    (site.run_dir / "r1.ended").write_text(ended)
+    for name in ("guard", "settings"):
+        text = (site.run_dir / "r2" / name).read_text().replace("/r2", "/r1")
+        (site.run_dir / "r1" / name).write_text(text)
+    assert (await guard.revert()).status is Status.PASS
+    assert (site.run_dir / "r1.ended").read_text() == ended
+    await site.node.run(f"rm -rf {site.run_dir}/r1", sudo=True)
+    assert (await guard.clean()).evidence == "proven by the node itself when it took the fault back"
+    await again.revert()
+    await again.release()
