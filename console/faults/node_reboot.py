@@ -97,7 +97,7 @@ class NodeReboot(Fault, frozen=True, tag="node-reboot"):
     sustained: ClassVar[bool] = False
     survives_reboot: ClassVar[bool] = True
     reboots: ClassVar[bool] = True
-    needs: ClassVar[tuple[str, ...]] = ("systemctl", "systemd-run")
+    needs: ClassVar[tuple[str, ...]] = ("own-boot", "systemctl")
 
     how: Literal["reboot", "poweroff"] = "reboot"
     """poweroff only where the inventory's node has a `power_on` command."""

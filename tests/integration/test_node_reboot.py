@@ -103,4 +103,5 @@ def test_a_node_that_does_not_come_back_is_unsafe_until_swept(machines_up: Syste
 def test_a_node_without_a_kernel_of_its_own_is_refused(lab: Lab) -> None:
     done = rebooted(lab, f"refused-{os.getpid()}")
     assert done.code == 3, str(done)
+    assert "own-boot" in done.out + done.err
     assert "redfin runs on the console's own kernel" in done.out + done.err
