@@ -167,6 +167,8 @@ class ExpectationJudged(Event, frozen=True, tag="expectation"):
     attested: bool = False
     data_lost: bool = False
     """What a database had acknowledged is gone or damaged."""
+    by: str = ""
+    """Who attested it."""
 
 
 class RecoveryMeasured(Event, frozen=True, tag="recovery"):

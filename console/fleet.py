@@ -17,6 +17,7 @@ from console.nodes.ssh import SshNode
 from console.nodes.sweep import Trace, survey
 from console.plan.inventory import Inventory, Node
 from console.plan.probe import AnyProbe, ConnectionsProbe, SqlProbe
+from console.probes.alertmanager import Alertmanager
 from console.probes.database import DatabaseLink
 from console.state import Point
 
@@ -117,6 +118,12 @@ class Fleet(Mapping[str, NodeView]):
         self.databases = {
             name: DatabaseLink(name, spec, self.nodes[spec.node]) for name, spec in inventory.databases.items()
         }
+        monitoring = inventory.monitoring
+        self.alertmanager: Alertmanager | None = None
+        """The Alertmanager of the inventory; None: there is none."""
+        if monitoring:
+            through = self.nodes[monitoring.node] if monitoring.node else None
+            self.alertmanager = Alertmanager(monitoring.alertmanager, through)
         self._watched = {name: _Watched() for name in self.nodes}
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []

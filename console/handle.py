@@ -106,6 +106,10 @@ class RunHandle:
         stage: ev.Stage = "pre" if not self.state.conclusion else "post"
         await self.runner.tick(stage, item, note, status, self.plan.operator)
 
+    async def attest(self, expectation: str, note: str, status: Status = Status.PASS) -> None:
+        """The operator's word on an expectation that is not required and could not be seen."""
+        await self.runner.attest(expectation, note, status, self.plan.operator)
+
     async def override(self, item: str, reason: str) -> None:
         """Go on without an item; low risk only."""
         await self.runner.preparation.override(item, reason, self.plan.operator)

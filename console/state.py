@@ -40,6 +40,12 @@ class ExpectationState(msgspec.Struct, frozen=True):
     error_s: float | None = None
     attested: bool = False
     data_lost: bool = False
+    by: str = ""
+
+    @property
+    def open_to_a_person(self) -> bool:
+        """Whether the console could not see it and need not: a person may say how it was, until the run is signed."""
+        return not self.brief.required and (self.attested or self.status is Status.UNKNOWN)
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -213,6 +219,7 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
                 error_s=event.error_s,
                 attested=event.attested,
                 data_lost=event.data_lost,
+                by=event.by,
             )
             return _with(state, expectations={**state.expectations, event.id: judged})
         case ev.RecoveryMeasured():

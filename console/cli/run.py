@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     "--set", "settings", multiple=True, metavar="K=V", help="Override a parameter of the fault, or observe_s."
 )
 @click.option(
-    "--attest", multiple=True, metavar="ITEM|all", help="Tick a manual checklist item (automatic ones are verified)."
+    "--attest",
+    multiple=True,
+    metavar="ITEM|EXPECTATION|all",
+    help="Tick a manual checklist item (all: every one), or an expectation, by its id, that could not be seen.",
 )
 @click.option(
     "--override", "overrides", multiple=True, metavar="ITEM=REASON", help="Go on without an item; low risk only."

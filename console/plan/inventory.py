@@ -176,6 +176,15 @@ class Checks(Part, frozen=True):
     council: Query | None = None
 
 
+class Monitoring(Part, frozen=True):
+    """The Alertmanager that is asked whether monitoring noticed."""
+
+    alertmanager: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="an http(s) URL")]
+    """One instance, like `http://127.0.0.1:9093`: behind a load balancer a restart cannot be told."""
+    node: str = ""
+    """The node from which it is asked, through SSH; empty: the console asks it directly."""
+
+
 class Inventory(Part, frozen=True):
     """Everything that the console knows of its surroundings."""
 
@@ -186,6 +195,7 @@ class Inventory(Part, frozen=True):
     thermal_memory: ThermalMemory | None = None
     approvals: Approvals = Approvals()
     checks: Checks = Checks()
+    monitoring: Monitoring | None = None
     lease_s: Annotated[float, msgspec.Meta(ge=3, le=60)] = 10.0
     """For how long a node waits for the console before it takes the fault back, in seconds."""
     scenarios: str = ""
@@ -224,6 +234,8 @@ class _References:
                 self._known(f"service on {database.node}", database.service, services, "databases", name, "service")
         if inventory.thermal_memory:
             self._known("database", inventory.thermal_memory.database, databases, "thermal_memory", "database")
+        if inventory.monitoring and inventory.monitoring.node:
+            self._known("node", inventory.monitoring.node, nodes, "monitoring", "node")
         if checks.backups:
             self._known("node", checks.backups.node, nodes, "checks", "backups", "node")
         for item, query in (("active_work", checks.active_work), ("council", checks.council)):

@@ -20,6 +20,7 @@ from console.faults.postgres_crash import PostgresCrash, writer_table
 from console.plan import peers, strict
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import (
+    AlertProbe,
     AnyProbe,
     BootedProbe,
     CommandProbe,
@@ -32,7 +33,7 @@ from console.plan.probe import (
     SqlProbe,
     WritesProbe,
 )
-from console.plan.scenario import Action, Scenario
+from console.plan.scenario import Action, Expectation, Scenario
 from console.plan.window import DEFAULT, Window, between
 from console.terms import Risk
 
@@ -174,8 +175,7 @@ def resolve(
             for index, item in enumerate(scenario.steady_state)
         ),
         expectations=tuple(
-            msgspec.structs.replace(item, probe=resolver.probe(item.probe, "expectations", index, "probe"))
-            for index, item in enumerate(scenario.expectations)
+            resolver.expectation(item, "expectations", index) for index, item in enumerate(scenario.expectations)
         ),
     )
     actions = tuple(resolver.action(action, "method", index) for index, action in enumerate(scenario.method))
@@ -247,6 +247,12 @@ class _Resolver:
             return BadInput(f"scenario '{self.scenario.name}', {at[0]}: {what}")
         return BadInput(what, file=self.file, line=strict.line_of(strict.compose(self.file), *at))
 
+    def expectation(self, item: Expectation, *at: str | int) -> Expectation:
+        """An alert is required only where there is an Alertmanager to ask."""
+        probe = self.probe(item.probe, *at, "probe")
+        asked = not isinstance(probe, AlertProbe) or bool(probe.alertmanager)
+        return msgspec.structs.replace(item, probe=probe, required=item.required and asked)
+
     def probe(self, probe: AnyProbe, *at: str | int) -> AnyProbe:
         if isinstance(probe, HttpProbe):
             self.node(probe.node, *at, "node")
@@ -278,6 +284,11 @@ class _Resolver:
             self.database(probe.database, *at, "database")
         elif isinstance(probe, (CommandProbe, LoadProbe)):
             self.node(probe.node, *at, "node")
+        elif isinstance(probe, AlertProbe):
+            asked = _asked_at(self.inventory)
+            if asked[1]:
+                self.node(asked[1], *at, "node")  # what is seen through it must not be another run's fault
+            return msgspec.structs.replace(probe, alertmanager=asked[0], node=asked[1])
         return probe
 
     def writes(self, probe: WritesProbe, *at: str | int) -> WritesProbe:
@@ -395,8 +406,17 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
         if action.target.window != (plan.window.epochs if plan.window else None)
         or (action.fault.needs_window and plan.window is None)
     ]
+    probes = [item.probe for item in plan.scenario.expectations]
+    if any((p.alertmanager, p.node) != _asked_at(inventory) for p in probes if isinstance(p, AlertProbe)):
+        wrong.append("the inventory's 'monitoring' is another than the plan's")
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
+
+
+def _asked_at(inventory: Inventory) -> tuple[str, str]:
+    """The Alertmanager's URL and the node from which it is asked; empty: there is none."""
+    monitoring = inventory.monitoring
+    return (monitoring.alertmanager, monitoring.node) if monitoring else ("", "")
 
 
 def hand_command(*words: str) -> str:

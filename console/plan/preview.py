@@ -9,6 +9,7 @@ import msgspec
 from console.plan import strict
 from console.plan.plan import Plan, PlannedAction
 from console.plan.probe import (
+    AlertProbe,
     AnyProbe,
     BootedProbe,
     CommandProbe,
@@ -19,6 +20,7 @@ from console.plan.probe import (
     PingProbe,
     ServiceProbe,
     WritesProbe,
+    alert_words,
 )
 from console.terms import Risk
 
@@ -96,5 +98,11 @@ def question(probe: AnyProbe) -> str:
             return f"on {probe.node}: a new boot{order}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
+        case AlertProbe():
+            what = f"{alert_words(probe)} is {probe.state}"
+            beside = f" on {probe.node}" if probe.node else ""
+            if not probe.alertmanager:
+                return f"{what}: nobody is asked, the inventory has no monitoring"
+            return f"Alertmanager {probe.alertmanager}{beside}: {what}"
     wanted = "what it gave before" if probe.unchanged else probe.expect or "any answer"
     return f"on {probe.database}: {probe.sql} gives {wanted}"

@@ -123,6 +123,23 @@ class BootedProbe(Probe, frozen=True, tag="booted"):
     """Filled in by the plan."""
 
 
+class AlertProbe(Probe, frozen=True, tag="alert"):
+    """An alert of that name, with all these labels, in Alertmanager.
+
+    `firing`: it was not there at the baseline and fires now; one that is silenced or inhibited reaches nobody and does
+    not count. `cleared`: it fired in this run and is gone, silenced and inhibited ones counted as still there.
+    """
+
+    alert: Annotated[str, msgspec.Meta(pattern=r'^[^"\\\n]{1,200}$', description="an alert's name")]
+    labels: dict[str, str] = {}
+    state: Literal["firing", "cleared"] = "firing"
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    alertmanager: Url = ""
+    """The inventory's `monitoring`, filled in by the plan; empty: there is none, and nothing is asked."""
+    node: str = ""
+    """The node from which it is asked, filled in by the plan; empty: the console."""
+
+
 AnyProbe = (
     HttpProbe
     | ServiceProbe
@@ -134,4 +151,15 @@ AnyProbe = (
     | PingProbe
     | LoadProbe
     | BootedProbe
+    | AlertProbe
 )
+
+
+def alert_words(probe: AlertProbe) -> str:
+    """The alert as Prometheus writes it.
+
+    >>> alert_words(AlertProbe(alert="NodeUnreachable", labels={"node": "redfin"}))
+    'NodeUnreachable{node="redfin"}'
+    """
+    labels = ", ".join(f'{name}="{value}"' for name, value in sorted(probe.labels.items()))
+    return probe.alert + (f"{{{labels}}}" if labels else "")

@@ -11,7 +11,7 @@ import yaml
 from console.errors import BadInput, near_match
 from console.faults import AnyFault
 from console.plan import strict
-from console.plan.probe import AnyProbe
+from console.plan.probe import AlertProbe, AnyProbe
 from console.terms import Category, Risk
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
@@ -159,6 +159,9 @@ def _check(scenario: Scenario, root: yaml.Node, file: Path) -> None:
                 if item.id in seen:
                     raise bad(f"the id '{item.id}' stands twice in '{' and '.join(lists)}'", name, index, "id")
                 seen.add(item.id)
+    for index, item in enumerate(scenario.steady_state):
+        if isinstance(item.probe, AlertProbe):
+            raise bad("an alert is something to expect, it is no steady state", "steady_state", index, "probe")
     for action in scenario.method:
         floor = action.fault.risk_floor
         if scenario.risk.rank < floor.rank:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from console.errors import NodeUnreachable
 from console.plan.probe import (
+    AlertProbe,
     AnyProbe,
     BootedProbe,
     CommandProbe,
@@ -73,6 +75,7 @@ class Surroundings(Protocol):
 def prober(probe: AnyProbe, around: Surroundings) -> Prober:
     """The prober for that probe, whose names are resolved; it has not asked anything yet."""
     from console.probes import (  # noqa: PLC0415 (they need this module)
+        alert,
         booted,
         command,
         connections,
@@ -84,6 +87,7 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
         sql,
         writes,
     )
+    from console.probes.alertmanager import Alertmanager  # noqa: PLC0415
 
     match probe:
         case HttpProbe():
@@ -104,8 +108,30 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return integrity.IntegrityProber(probe, around.database(probe.database))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
+        case AlertProbe():
+            if not probe.alertmanager:
+                return Unasked("no Alertmanager is configured")
+            through = around.node(probe.node) if probe.node else None
+            return alert.AlertProber(probe, Alertmanager(probe.alertmanager, through, timeout_s=probe.timeout_s))
         case _:
             return sql.SqlProber(probe, around.database(probe.database))
+
+
+class Unasked:
+    """Stands where nothing can be asked in this run: what it says is unknown, at once and for good."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def start(self) -> None:
+        """There is nothing to start."""
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    async def check(self) -> Observation:
+        """Unknown, and why."""
+        return Observation(Status.UNKNOWN, self.why, time.time())
 
 
 async def blame(node: SshNode) -> tuple[Status, str]:

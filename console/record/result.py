@@ -24,6 +24,7 @@ class Expected(msgspec.Struct, frozen=True):
     id: str
     outcome: Status
     observed: str
+    attested: bool = False
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -91,7 +92,9 @@ def result(state: RunState) -> Result:
         effect_proven=state.effect_proven,
         revert_proven=state.revert_proven,
         recovery=Recovery(measured.seconds, measured.error_s, measured.breakdown) if measured else None,
-        expectations=tuple(Expected(item.brief.id, item.status, item.observed) for item in state.expectations.values()),
+        expectations=tuple(
+            Expected(item.brief.id, item.status, item.observed, item.attested) for item in state.expectations.values()
+        ),
         checklist=Checklist(_items(state.pre), _items(state.post)),
         metrics={
             name: Metric(min=min(values), max=max(values), last=values[-1])

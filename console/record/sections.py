@@ -175,10 +175,12 @@ def expectations(state: RunState) -> Section:
     for item in state.expectations.values():
         brief = item.brief
         word = {Status.PASS: "✓ met", Status.FAIL: "✗ missed"}.get(item.status, MARKS[item.status])
+        if item.attested and item.status is Status.PASS:
+            word = "✓ attested"
         when = "" if item.after_s is None else f" at {spread(item.after_s, item.error_s)}"
         limit = f" (limit {brief.within_s:g} s after the {brief.after})" if brief.within_s else ""
         extra = "" if brief.required else ", not required"
-        attested = ", attested" if item.attested else ""
+        attested = f", the word of {item.by or 'a person'}" if item.attested else ""
         lines.append(f"{word}: {brief.title}{when}{limit}{extra}{attested}" + _after_colon(item.observed))
     return section("Expectations", lines)
 

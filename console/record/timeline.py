@@ -32,7 +32,8 @@ def told(event: ev.AnyEvent) -> str:
             return f"{event.when} {event.id}: {event.status.value}: {event.observed}"
         case ev.ExpectationJudged():
             when = "" if event.after_s is None else f" after {event.after_s:.1f} s"
-            return f"expectation {event.id}{when}: {event.status.value}: {event.observed}"
+            by = f", attested by {event.by}" if event.attested else ""
+            return f"expectation {event.id}{when}: {event.status.value}{by}: {event.observed}"
         case ev.NodeBooted():
             return _booted(event)
         case ev.RecoveryMeasured():

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from console.errors import GamedayError, Refused
-from console.events import ItemBrief, ItemChecked, Stage
+from console.errors import GamedayError, Refused, near_match
+from console.events import ExpectationJudged, ItemBrief, ItemChecked, Stage
 from console.fleet import Fleet
 from console.nodes.sampler import NodeSample
 from console.plan.inventory import Backups, Inventory, Notify, Query
 from console.plan.plan import Plan
+from console.probes.alertmanager import Alertmanager
 from console.run.recorder import Recorder
 from console.state import RunState
 from console.terms import Status
@@ -28,6 +29,9 @@ SAMPLE_WAIT_S = 6.0
 SETTLE_S = 15.0
 """How long the post-test check waits for services to settle, in seconds."""
 
+ALERTS_LIMIT_S = 120.0
+"""How long the post-test check waits for alerts to clear, in seconds: two of Prometheus' own evaluation intervals."""
+
 
 class Finding(msgspec.Struct, frozen=True):
     """What a verification found."""
@@ -36,6 +40,15 @@ class Finding(msgspec.Struct, frozen=True):
     evidence: str
     valid_for_s: float = VALID_FOR_S
     """0: it holds for the whole run."""
+
+
+class Alerts(msgspec.Struct, frozen=True):
+    """What an Alertmanager held at one moment."""
+
+    started: str
+    """When its process began."""
+    present: dict[str, str]
+    """Fingerprint -> the alert in words, silenced and inhibited ones too."""
 
 
 Verify = Callable[[], Awaitable[Finding]]
@@ -65,7 +78,7 @@ def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
     return (
         ItemBrief("services-normal", "All services back to normal"),
         ItemBrief("no-data-loss", "No data loss", automatic=thermal is not None, required=endangered),
-        ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=False),
+        ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=inventory.monitoring is not None),
         ItemBrief("logged", "Results logged to thermal memory", required=False),
         ItemBrief("runbooks-updated", "Runbooks updated where gaps were found", automatic=False),
         *(ItemBrief(item.id, item.title, automatic=False) for item in plan.scenario.post),
@@ -82,6 +95,8 @@ class PreTest:
         """Rows in thermal memory before the fault, as the database told."""
         self.active: set[str] = set()
         """The services that were active before the fault, as `node/service`."""
+        self.alerts: Alerts | None = None
+        """What Alertmanager held before the fault; None: it was not asked, or did not tell."""
         self._notified: Finding | None = None
         checks = fleet.inventory.checks
         self.verifiers: dict[str, Verify] = {"baseline-documented": self._baseline}
@@ -167,6 +182,10 @@ class PreTest:
         self.rows = await thermal_rows(self.fleet)
         if self.rows is not None:
             parts.append(f"thermal memory holds {self.rows} row{'s' * (self.rows != '1')}")
+        if self.fleet.alertmanager:
+            self.alerts = None
+            self.alerts = await alerts_now(self.fleet.alertmanager)
+            parts.append(f"alerts: {', '.join(sorted(self.alerts.present.values())) or 'none'}")
         return Finding(Status.PASS, "; ".join(parts))
 
     def _all_unseen(self, names: list[str]) -> list[str]:
@@ -203,6 +222,29 @@ async def attest(recorder: Recorder, stage: Stage, item: str, *, note: str, stat
         raise Refused(f"'{known.brief.title}' is verified by the console and cannot be ticked")
     told = ItemChecked(at_s=recorder.now_s(), stage=stage, id=item, status=status, evidence=note, attested=True, by=by)
     await recorder.emit(told)
+
+
+async def attest_expectation(recorder: Recorder, name: str, *, note: str, status: Status, by: str) -> None:
+    """Record a person's word on what the console could not see; the machine's proposal stays as it is.
+
+    Raises:
+        Refused: the console saw it itself or must, the run is not judged yet or signed already, there is no such
+            expectation, or the note is empty.
+    """
+    state = recorder.state
+    known = state.expectations.get(name)
+    if known is None:
+        raise Refused(f"there is no expectation '{name}'{near_match(name, state.expectations)}")
+    if state.conclusion is None or state.signed:
+        raise Refused(f"'{known.brief.title}' is attested between the verdict and the signature")
+    if not known.open_to_a_person:
+        why = "is required" if known.brief.required else "was seen by the console itself"
+        raise Refused(f"'{known.brief.title}' {why}: it cannot be attested")
+    if not note.strip():
+        raise Refused("a person's word needs a note: how do you know?")
+    await recorder.emit(
+        ExpectationJudged(at_s=recorder.now_s(), id=name, status=status, observed=note.strip(), attested=True, by=by)
+    )
 
 
 async def thermal_rows(fleet: Fleet) -> str | None:
@@ -257,6 +299,44 @@ async def post_data(fleet: Fleet, before: str | None, state: RunState) -> Findin
         return Finding(Status.UNKNOWN, "the rows were not counted before the fault")
     status = Status.PASS if int(after) >= int(before) else Status.FAIL
     return Finding(status, f"thermal memory held {before} row{'s' * (before != '1')} before and holds {after} now")
+
+
+async def alerts_now(alertmanager: Alertmanager) -> Alerts:
+    """What Alertmanager holds now.
+
+    Raises:
+        NoAlerts: it cannot be asked.
+    """
+    found = await alertmanager.alerts()
+    return Alerts(await alertmanager.started(), {alert.fingerprint: alert.words for alert in found})
+
+
+async def post_alerts(alertmanager: Alertmanager, before: Alerts | None, clock: Callable[[], float]) -> Finding:
+    """No alert is there that was not there before the fault, waited for up to ALERTS_LIMIT_S.
+
+    One that is silenced or inhibited has not cleared. An Alertmanager that was started anew has forgotten: unknown.
+    """
+    if before is None:
+        return Finding(Status.UNKNOWN, "the alerts were not seen before the fault")
+    end_s = clock() + ALERTS_LIMIT_S
+    while True:
+        try:
+            found = _new_alerts(before, await alerts_now(alertmanager))
+        except GamedayError as error:
+            found = Finding(Status.UNKNOWN, str(error))
+        if found.status is Status.PASS or clock() >= end_s:
+            return found
+        await asyncio.sleep(1.0)
+
+
+def _new_alerts(before: Alerts, now: Alerts) -> Finding:
+    if now.started != before.started:
+        return Finding(Status.UNKNOWN, "Alertmanager was started anew during the run and may have forgotten")
+    new = sorted(words for fingerprint, words in now.present.items() if fingerprint not in before.present)
+    if new:
+        return Finding(Status.FAIL, f"there since the run began: {', '.join(new)}")
+    old = f"; {len(now.present)} were there before the run already" if now.present else ""
+    return Finding(Status.PASS, f"no alert of this run is left{old}")
 
 
 def logged(state: RunState) -> Finding:

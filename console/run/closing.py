@@ -37,6 +37,11 @@ class Closing:
         self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, before.active)
         if self.fleet.inventory.thermal_memory is not None:
             self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows, self.recorder.state)
+        alertmanager = self.fleet.alertmanager
+        if alertmanager:
+            self._verifiers["alerts-cleared"] = lambda: checklist.post_alerts(
+                alertmanager, before.alerts, self.fleet.clock
+            )
         for item in self._verifiers:
             await self.recheck(item)
 

@@ -12,9 +12,9 @@ from console.errors import GamedayError
 from console.fleet import Fleet
 from console.nodes.guard import Busy, Guard, NotArmed, Proof, choose_guard
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import HttpProbe, ServiceProbe, SqlProbe, WritesProbe
+from console.plan.probe import AlertProbe, HttpProbe, ServiceProbe, SqlProbe, WritesProbe
 from console.plan.scenario import Expectation
-from console.probes.base import Prober, prober
+from console.probes.base import Prober, Unasked, prober
 from console.probes.recovery import RecoveryWatch
 from console.probes.writer_watch import WriterWatch
 from console.record.journal import JournalError
@@ -176,14 +176,20 @@ class Experiment:
             self._probers[f"steady/{item.id}"] = prober(item.probe, self.fleet)
         for expectation in self.plan.scenario.expectations:
             self._probers[f"expect/{expectation.id}"] = prober(expectation.probe, self.fleet)
-        try:
-            await asyncio.gather(*(item.start() for item in self._probers.values()))
-        except GamedayError as error:
-            raise NotRun(Reason.BASELINE, str(error)) from error
+        await asyncio.gather(*(self._start_prober(name) for name in self._probers))
         bad = await self._steady_state("baseline", 0.0)
         if bad:
             raise NotRun(Reason.BASELINE, "the steady state does not hold: " + "; ".join(bad))
         await self._start_recovery_watch()
+
+    async def _start_prober(self, name: str) -> None:
+        """One that is not required and cannot begin is unknown; any other keeps the fault from being injected."""
+        try:
+            await self._probers[name].start()
+        except GamedayError as error:
+            if name not in {f"expect/{e.id}" for e in self.plan.scenario.expectations if not e.required}:
+                raise NotRun(Reason.BASELINE, str(error)) from error
+            self._probers[name] = Unasked(str(error))
 
     async def _preflight(self) -> None:
         for action in self.plan.actions:
@@ -357,6 +363,9 @@ class Experiment:
 
     async def _judge(self, expectation: Expectation, origin_s: float) -> None:
         asked = self._probers[f"expect/{expectation.id}"]
+        if isinstance(asked, Unasked):
+            await self._told(expectation, Judgement(Status.UNKNOWN, asked.why))
+            return
         over = self._over if expectation.after == "inject" else asyncio.Event()
         told = await judge(expectation, asked, origin_s, over, clock=self.recorder.now_s)
         await self._told(expectation, told)
@@ -415,7 +424,8 @@ class Experiment:
 
 def _latches(expectation: Expectation) -> bool:
     """Whether the probe compares with the baseline, so that it cannot be met before the fault has acted."""
-    return isinstance(expectation.probe, ServiceProbe) and expectation.probe.state != "active"
+    probe = expectation.probe
+    return isinstance(probe, AlertProbe) or (isinstance(probe, ServiceProbe) and probe.state != "active")
 
 
 def _sentence(error: Exception) -> str:

@@ -17,7 +17,7 @@ from console.plan.plan import Plan, save
 from console.record import runs
 from console.record.journal import Journal
 from console.record.outbox import Outbox
-from console.run.checklist import attest, post_items, pre_items
+from console.run.checklist import attest, attest_expectation, post_items, pre_items
 from console.run.closing import Closing
 from console.run.experiment import Experiment
 from console.run.preparation import Preparation
@@ -234,6 +234,10 @@ class Runner:
             await self.preparation.tick(item, note, status, by)
         else:
             await attest(self.recorder, "post", item, note=note, status=status, by=by)
+
+    async def attest(self, expectation: str, note: str, status: Status, by: str) -> None:
+        """The operator's word on an expectation that is not required and could not be seen."""
+        await attest_expectation(self.recorder, expectation, note=note, status=status, by=by)
 
     async def sign(
         self,

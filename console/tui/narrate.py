@@ -239,7 +239,8 @@ def _describe_judgement(
             words = f"effect on {event.node}: {event.evidence}"
         case ev.ExpectationJudged():
             after = f" after {seconds(event.after_s)}" if event.after_s is not None else ""
-            words = f"{event.id}{after}: {event.observed}"
+            who = f" (attested by {event.by})" if event.attested else ""
+            words = f"{event.id}{after}: {event.observed}{who}"
         case ev.Reverted():
             words = f"{event.node} reverted: {event.evidence}"
         case ev.CleanJudged():

@@ -256,6 +256,10 @@ class RunHandle(RunView, Protocol):
         """A person's word on a pre- or post-test item."""
         ...
 
+    async def attest(self, expectation: str, note: str, status: Status) -> None:
+        """A person's word on an expectation that is not required and could not be seen."""
+        ...
+
     async def override(self, item: str, reason: str) -> None:
         """Go on without this item; low risk only."""
         ...

@@ -48,9 +48,10 @@ def checked(status: Status, *, attested: bool = False) -> Content:
     return text("✓ attested" if attested and status is Status.PASS else words, style)
 
 
-def expected(status: Status) -> Content:
-    """An expectation's status: `✓ met`, `✗ missed`, `? unknown`, `○ pending`."""
-    return text(*_EXPECTED[status])
+def expected(status: Status, *, attested: bool = False) -> Content:
+    """An expectation's status: `✓ met`, `✗ missed`, `? unknown`, `○ pending`; `✓ attested` for a person's word."""
+    words, style = _EXPECTED[status]
+    return text("✓ attested" if attested and status is Status.PASS else words, style)
 
 
 def risk(value: Risk) -> Content:

@@ -357,6 +357,13 @@ class FakeRun(Subject):
             )
         )
 
+    async def attest(self, expectation: str, note: str, status: Status) -> None:
+        self._say("attest", expectation, note, status)
+        at_s = self.state.now_s
+        self.feed(
+            ev.ExpectationJudged(at_s=at_s, id=expectation, status=status, observed=note, attested=True, by="ada")
+        )
+
     async def override(self, item: str, reason: str) -> None:
         self._say("override", item, reason)
         self.feed(ev.ItemOverridden(at_s=self.state.now_s, id=item, reason=reason, by="ada"))

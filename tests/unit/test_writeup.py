@@ -183,7 +183,7 @@ def test_the_result_object_has_the_agreed_fields() -> None:
     assert (told["outcome"], told["reason"], told["effect_proven"], told["revert_proven"]) == ("passed", "", True, True)
     assert told["started"] == "2026-09-21T14:13:20Z"
     assert told["recovery"] == {"seconds": 2.5, "error_s": 0.02, "breakdown": {}}
-    assert told["expectations"] == [{"id": "health", "outcome": "pass", "observed": "200"}]
+    assert told["expectations"] == [{"id": "health", "outcome": "pass", "observed": "200", "attested": False}]
     assert told["metrics"] == {"redfin/restarts:llm-gateway": {"min": 0.0, "max": 2.0, "last": 1.0}}
     assert told["thermal"] == {"hash": "H", "delivered": True}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static, TextArea
 
-from console.state import ItemState
+from console.state import ExpectationState, ItemState
 from console.terms import Status
 from console.tui import keys, words
 from console.tui.ports import RunHandle, Verdict
@@ -18,6 +19,9 @@ from console.tui.screens.checklist import item_row
 from console.tui.screens.dialog import PromptDialog, QuestionDialog
 from console.tui.screens.page import Page
 from console.tui.widgets.rows import Rows
+
+EXPECTED = "expected:"
+"""Before the id of a row that is an expectation."""
 
 
 class SignOpenDialog(QuestionDialog):
@@ -82,10 +86,11 @@ class WriteUpScreen(Page):
         state = self.handle.state
         rows, evidence = self.query_one(Rows), self.query_one("#evidence", Static)
         width = rows.scrollable_content_region.width - 2
-        rows.show([(item.brief.id, item_row(item, now_s, width)) for item in state.post.values()])
+        listed = self._items()
+        rows.show([(name, item_row(item, now_s, width)) for name, item in listed.items()])
         if not self._began:
             self._began = True
-            waiting = (n for n, item in enumerate(state.post.values()) if _waits_for_a_person(item))
+            waiting = (n for n, item in enumerate(listed.values()) if _waits_for_a_person(item))
             rows.highlighted = next(waiting, rows.highlighted)
         bullet = words.text("· ", words.QUIET)
         lines = [words.hanging(bullet, Content(line), evidence.content_size.width) for line in self.draft.evidence]
@@ -96,6 +101,13 @@ class WriteUpScreen(Page):
         for widget in (self.query_one("#note"), self.query_one("#issues"), self.query_one("#gaps")):
             widget.disabled = signed
         self.refresh_bindings()
+
+    def _items(self) -> dict[str, ItemState]:
+        """The post-test items, and below them each expectation on which a person may give their word, by its row."""
+        state = self.handle.state
+        return state.post | {
+            f"{EXPECTED}{name}": _as_item(e) for name, e in state.expectations.items() if e.open_to_a_person
+        }
 
     def _verdict(self) -> Content:
         state = self.handle.state
@@ -160,7 +172,7 @@ class WriteUpScreen(Page):
     @property
     def chosen(self) -> ItemState | None:
         """The item under the cursor."""
-        return self.handle.state.post.get(self.query_one(Rows).chosen)
+        return self._items().get(self.query_one(Rows).chosen)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click."""
@@ -179,13 +191,14 @@ class WriteUpScreen(Page):
         self._ask(Status.FAIL, "fail")
 
     def _ask(self, status: Status, verb: str) -> None:
-        item = self.chosen
+        item, row = self.chosen, self.query_one(Rows).chosen
         if item is None:
             return
+        say = self.handle.attest if row.startswith(EXPECTED) else self.handle.tick
 
         def take(note: str | None) -> None:
             if note:
-                self.console_app.work_on(self.handle.tick(item.brief.id, note, status))
+                self.console_app.work_on(say(item.brief.id, note, status))
 
         self.app.push_screen(
             PromptDialog(f"{verb}: {item.brief.title}", "How do you know? The note is stored as your word."), take
@@ -237,6 +250,12 @@ class WriteUpScreen(Page):
                 self._signing = False
 
         self.console_app.work_on(sign())
+
+
+def _as_item(expectation: ExpectationState) -> ItemState:
+    """The expectation as a row of the checklist; unknown until a person says more."""
+    brief = msgspec.structs.replace(expectation.brief, automatic=False)
+    return ItemState(brief, expectation.status, expectation.observed, attested=expectation.attested, by=expectation.by)
 
 
 def _waits_for_a_person(item: ItemState) -> bool:

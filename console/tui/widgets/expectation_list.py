@@ -28,7 +28,7 @@ class ExpectationList(Static, can_focus=True):
         """Show them as they are now."""
         size = self.content_size
         count = len(state.expectations)
-        met = sum(e.status is Status.PASS for e in state.expectations.values())
+        met = sum(e.status is Status.PASS and not e.attested for e in state.expectations.values())
         self.border_subtitle = f"{met} of {count} met" if count else ""
         roomy = size.height >= count * 2
         lines = [
@@ -60,7 +60,9 @@ def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width:
         left_s = start_s + e.brief.within_s - now_s
         when = f"{limit}: {words.whole_seconds(left_s)}" if left_s > 0 else f"{limit}: judging"
     untold = e.status is Status.PENDING and state.conclusion is not None
-    state_words = words.fit(words.expected(Status.UNKNOWN if untold else e.status), 10)
+    state_words = words.fit(
+        words.expected(Status.UNKNOWN if untold else e.status, attested=e.attested), 10 + e.attested
+    )
     right = words.text(when, "bold" if e.status is Status.PASS else "")
     name = words.text(e.brief.id.replace("-", " ") if not roomy else e.brief.title)
     room = max(0, width - state_words.cell_length - right.cell_length - 1)
@@ -70,5 +72,5 @@ def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width:
     told = (
         e.observed or "the run ended before it could be judged" * untold or ("" if e.brief.required else "not required")
     )
-    attested = " (attested)" if e.attested else ""
+    attested = f" (attested{f' by {e.by}' if e.by else ''})" if e.attested else ""
     return [first, words.fit(words.text(f"          {told}{attested}", words.QUIET), width)]
