@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 NOT_SUFFICIENT = 3
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LONGEST_S = 7 * 86_400
 
 
 @click.command()
@@ -175,9 +174,11 @@ def duration(text: str) -> float:
     >>> duration("30m")
     1800.0
     """
+    from console.plan.approval import MAX_VALID_S
+
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     seconds = int(match[1]) * UNITS_S[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST_S:
+    if not 0 < seconds <= MAX_VALID_S:
         raise BadInput(f"--for {text[:40]}: it must be a time like 90s, 30m or 4h, at most 7d")
     return float(seconds)
 

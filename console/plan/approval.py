@@ -29,6 +29,8 @@ MAX_FILES = 200
 """No more files of an inbox are looked at."""
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 LAUNCH_VALID_S = 600.0
+MAX_VALID_S = 7 * 86_400.0
+"""An approval that claims to be valid for longer counts for nothing, in seconds."""
 OPERATOR = "operator"
 
 
@@ -185,6 +187,8 @@ def _refusal(approval: Approval, plan: Plan, inventory: Inventory, now: datetime
         return "the operator cannot approve an own run", ""
     elif document.signer not in inventory.approvals.roles.get(plan.policy.role, ()):
         return f"{document.signer} is not in the role '{plan.policy.role}'", ""
+    if _seconds(document.not_after) - _seconds(document.not_before) > MAX_VALID_S:
+        return f"it is valid for longer than {MAX_VALID_S / 86_400:g} days, which nobody may sign", verified.key
     if now.timestamp() < _seconds(document.not_before):
         return f"not yet valid: it begins at {document.not_before}", verified.key
     if now.timestamp() >= _seconds(document.not_after):
@@ -195,13 +199,17 @@ def _refusal(approval: Approval, plan: Plan, inventory: Inventory, now: datetime
 def _verify(approval: Approval, inventory: Inventory, operator: str) -> ssh_signature.Verified:
     """Whether the signature is the signer's, and not by the operator's key under another name."""
     document, signers = approval.document, inventory.approvals.allowed_signers
-    trouble = ssh_signature.keys_trouble(signers)
+    revoked = inventory.approvals.revoked_keys
+    trouble = ssh_signature.keys_trouble(signers, revoked)
     if trouble:
         return ssh_signature.Verified(False, why=trouble)
     text = canonical(document)
     try:
-        verified = ssh_signature.verify(text, approval.signature, document.signer, signers)
-        own = document.signer != operator and ssh_signature.verify(text, approval.signature, operator, signers).good
+        verified = ssh_signature.verify(text, approval.signature, document.signer, signers, revoked)
+        own = (
+            document.signer != operator
+            and ssh_signature.verify(text, approval.signature, operator, signers, revoked).good
+        )
     except GamedayError as error:
         return ssh_signature.Verified(False, why=f"it could not be verified: {error}")
     if verified.good and own:
@@ -220,12 +228,21 @@ def unreadable(inbox: Path, plan: Plan) -> list[Judged]:
 
 
 def _inbox(inbox: Path, plan: Plan) -> Iterator[Approval | Judged]:
-    for file in sorted(inbox.glob(f"{plan.run}.*.approval"))[:MAX_FILES]:
+    files = sorted(inbox.glob(f"{plan.run}.*.approval"))
+    for file in files[:MAX_FILES]:
         try:
+            if file.is_symlink():
+                raise BadInput("is a symbolic link, which is not followed", file=file)
             yield load(file)
         except BadInput as error:
             signer = file.name.removeprefix(f"{plan.run}.").removesuffix(".approval")
             yield Judged(signer=signer, role="", vote="", accepted=False, why=str(error), not_after_s=0.0)
+
+
+def overflow(inbox: Path, plan: Plan) -> str:
+    """Why the folder cannot be judged as a whole, or "": a vote against might lie among what is not looked at."""
+    count = sum(1 for _ in inbox.glob(f"{plan.run}.*.approval"))
+    return f"{inbox} holds {count} files for this run, more than {MAX_FILES}: clear it" if count > MAX_FILES else ""
 
 
 def operator_for(risk: Risk, inventory: Inventory) -> str:
@@ -283,16 +300,11 @@ def required(plan: Plan, inventory: Inventory) -> Policy:
 
 
 def tally(judged: Iterable[Judged], policy: Policy, operator: str, principals: Iterable[str] = ()) -> Tally:
-    """Count the votes: the latest of each key, the operator's never. `principals`: who may sign, for the sentence."""
+    """Count the votes: the latest of each voter, the operator's never. `principals`: who may sign, for the sentence."""
     if policy.quorum == 0:
         return Tally(True, "no approval needed", 0, 0)
-    latest: dict[str, Judged] = {}
-    for vote in judged:
-        if vote.role != policy.role or vote.signer == operator:
-            continue
-        if vote.key not in latest or vote.not_before_s >= latest[vote.key].not_before_s:
-            latest[vote.key] = vote
-    counted = [vote for vote in latest.values() if vote.accepted]
+    votes = [vote for vote in judged if vote.role == policy.role and vote.signer != operator and vote.key]
+    counted = [vote for vote in _latest(votes) if vote.accepted]
     pro = [vote for vote in counted if vote.vote == "for"]
     contra = [vote for vote in counted if vote.vote == "against"]
     have, need = len(pro), policy.quorum
@@ -306,6 +318,19 @@ def tally(judged: Iterable[Judged], policy: Policy, operator: str, principals: I
     who = f" ({', '.join(open_)})" if open_ else ""
     against = f"; against: {', '.join(vote.signer for vote in contra)}" if contra else ""
     return Tally(False, f"missing: {need - have} of {policy.role}{who}{against}", have, need)
+
+
+def _latest(votes: Iterable[Judged]) -> list[Judged]:
+    """The latest vote of each voter. A voter is all names of one key and all keys of one name, however they chain.
+
+    Of two votes of the same second the one that is not for counts: nobody is talked into a fault by a doubt.
+    """
+    voters: list[list[Judged]] = []
+    for vote in votes:
+        same = [cast for cast in voters if any(vote.signer == one.signer or vote.key == one.key for one in cast)]
+        voters = [cast for cast in voters if cast not in same] + [[one for cast in same for one in cast] + [vote]]
+    order = {"for": 0, "abstain": 1, "against": 2}
+    return [max(cast, key=lambda vote: (vote.not_before_s, order.get(vote.vote, 0))) for cast in voters]
 
 
 def _stamp(when: datetime) -> str:

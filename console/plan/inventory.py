@@ -127,6 +127,8 @@ class Approvals(Part, frozen=True):
 
     allowed_signers: str = ""
     """An OpenSSH allowed_signers file, relative to the inventory."""
+    revoked_keys: str = ""
+    """Keys that count no more, as `ssh-keygen -Y verify -r` takes them, relative to the inventory; empty: none."""
     inbox: str = ""
     """A folder that is watched for `*.approval` files, relative to the inventory."""
     operator: str = ""
@@ -272,6 +274,7 @@ def _absolute(inventory: Inventory, base: Path) -> Inventory:
         approvals=replace(
             approvals,
             allowed_signers=path(approvals.allowed_signers),
+            revoked_keys=path(approvals.revoked_keys),
             inbox=path(approvals.inbox),
             operator_key=path(approvals.operator_key),
         ),

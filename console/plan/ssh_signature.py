@@ -49,18 +49,48 @@ def sign(text: bytes, key_file: Path) -> str:
     return signature
 
 
-def keys_trouble(allowed_signers: str) -> str:
-    """Why that allowed_signers file must not be trusted, or ""."""
+def keys_trouble(allowed_signers: str, revoked: str = "") -> str:
+    """Why that allowed_signers file, or that list of revoked keys, must not be trusted, or ""."""
     if not allowed_signers:
         return "the inventory names no approvals.allowed_signers"
+    for name in (allowed_signers, *([revoked] if revoked else [])):
+        why = _file_trouble(Path(name))
+        if why:
+            return why
+    return _lines_trouble(Path(allowed_signers))
+
+
+def _file_trouble(file: Path) -> str:
+    """Why others could have changed the file, or why it cannot be read."""
     try:
-        mode = Path(allowed_signers).stat().st_mode
+        status, folder = file.stat(), file.resolve().parent.stat()
     except OSError as error:
-        return f"{allowed_signers} cannot be read: {error.strerror}"
-    if mode & stat.S_IWOTH:
-        return f"{allowed_signers} may be written by everyone: chmod o-w it"
-    if not os.access(allowed_signers, os.R_OK):
-        return f"{allowed_signers} cannot be read"
+        return f"{file} cannot be read: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{file} is not a regular file"
+    if status.st_uid not in (0, os.geteuid()):
+        return f"{file} belongs to another user: it must be yours or root's"
+    if status.st_mode & stat.S_IWOTH:
+        return f"{file} may be written by everyone: chmod o-w it"
+    if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        return f"{file} may be replaced by everyone: chmod o-w its folder"
+    return "" if os.access(file, os.R_OK) else f"{file} cannot be read"
+
+
+def _lines_trouble(file: Path) -> str:
+    """Why a line lets one key sign as several people: each name must stand there with its own keys."""
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        if not fields or fields[0].startswith("#"):
+            continue
+        if set(fields[0]) & set("*?!"):
+            return f"{file}:{number}: a pattern lets one key sign under many names: name each person"
+        if "cert-authority" in line.lower():
+            return f"{file}:{number}: who holds a certificate authority can sign as others: list each person's key"
     return ""
 
 
@@ -77,8 +107,10 @@ def principals_of(public_key: Path, allowed_signers: str) -> list[str]:
     return [name for field in fields if words[1] in field[1:] for name in field[0].strip('"').split(",")]
 
 
-def verify(text: bytes, signature: str, principal: str, allowed_signers: str) -> Verified:
+def verify(text: bytes, signature: str, principal: str, allowed_signers: str, revoked: str = "") -> Verified:
     """Whether `signature` is `principal`'s over exactly this text, by the keys in the allowed_signers file.
+
+    `revoked`: a file of keys that count no more; empty: none.
 
     Raises:
         SignatureError: ssh-keygen is not there or does not answer: nothing is known.
@@ -87,7 +119,9 @@ def verify(text: bytes, signature: str, principal: str, allowed_signers: str) ->
         file.write(signature.encode())
         file.flush()
         common = ("-f", allowed_signers, "-s", file.name)
-        done = _ssh_keygen("verify", *common, "-n", NAMESPACE, "-I", principal, text=text, limit_s=VERIFY_LIMIT_S)
+        without = ("-r", revoked) if revoked else ()
+        asked = (*common, *without, "-n", NAMESPACE, "-I", principal)
+        done = _ssh_keygen("verify", *asked, text=text, limit_s=VERIFY_LIMIT_S)
         if done.returncode == 0:
             return Verified(True, key=done.stdout.decode(errors="replace").rpartition(" key ")[2].strip())
         return Verified(False, why=_why_not(_words(done), principal, common))
@@ -104,8 +138,11 @@ def _why_not(words: str, principal: str, common: tuple[str, ...]) -> str:
     if words:
         return f"not a good signature: {words}"
     owner = _ssh_keygen("find-principals", *common, text=b"", limit_s=VERIFY_LIMIT_S)
-    if owner.returncode == 0 and owner.stdout.strip():
-        return f"the key is that of {', '.join(owner.stdout.decode(errors='replace').split())}, not of {principal}"
+    owners = owner.stdout.decode(errors="replace").split() if owner.returncode == 0 else []
+    if principal in owners:
+        return f"the key of {principal} is revoked"  # all that is left for ssh-keygen to refuse without a word
+    if owners:
+        return f"the key is that of {', '.join(owners)}, not of {principal}"
     return "the key is unknown: it is not in allowed_signers"
 
 

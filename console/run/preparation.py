@@ -30,7 +30,8 @@ class Preparation:
         self.fleet = fleet
         self.recorder = recorder
         self.pre_test = PreTest(plan, fleet)
-        self._approvals: dict[str, signatures.Approval] = {a.signature: a for a in approvals}
+        self._approvals: dict[bytes, signatures.Approval] = {signatures.encode(a): a for a in approvals}
+        """By their whole text: a forgery that carries another's signature must not stand in for it."""
         self._seen: set[tuple[str, bool, str]] = set()
         self.ready = asyncio.Event()
         """Set once everything was looked at for the first time."""
@@ -100,7 +101,7 @@ class Preparation:
             BadInput: the text is no approval.
         """
         approval = signatures.parse(text.encode(), "the pasted text")
-        self._approvals[approval.signature] = approval
+        self._approvals[signatures.encode(approval)] = approval
         await self.look_at_approvals()
 
     async def look_at_approvals(self) -> None:
@@ -132,9 +133,15 @@ class Preparation:
             found = dict(self._approvals)
             unreadable: list[signatures.Judged] = []
             if inbox:
-                found |= {approval.signature: approval for approval in signatures.collect(inbox, self.plan)}
+                found |= {signatures.encode(one): one for one in signatures.collect(inbox, self.plan)}
                 unreadable = signatures.unreadable(inbox, self.plan)
-            judged = [signatures.judge(approval, self.plan, inventory, now) for approval in found.values()]
+            verdicts = {text: signatures.judge(one, self.plan, inventory, now) for text, one in found.items()}
+            # A vote that was once seen stays: who takes its file away does not take it back.
+            self._approvals |= {text: found[text] for text, verdict in verdicts.items() if verdict.key}
+            judged = list(verdicts.values())
+            too_many = signatures.overflow(inbox, self.plan) if inbox else ""
+            if too_many:
+                return [*judged, *unreadable], False, too_many
             principals = inventory.approvals.roles.get(policy.role, ())
             tally = signatures.tally(judged, policy, self.plan.operator, principals)
             return [*judged, *unreadable], tally.sufficient, tally.summary
