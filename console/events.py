@@ -92,7 +92,10 @@ class ApprovalSeen(Event, frozen=True, tag="approval"):
     vote: str
     accepted: bool
     why: str = ""
+    not_before_s: float = 0.0
     not_after_s: float = 0.0
+    key: str = ""
+    """The fingerprint of the key, where the signature is its owner's."""
 
 
 class ApprovalSettled(Event, frozen=True, tag="approval-settled"):
@@ -100,6 +103,10 @@ class ApprovalSettled(Event, frozen=True, tag="approval-settled"):
 
     sufficient: bool
     summary: str
+    votes_for: int = 0
+    votes_against: int = 0
+    abstained: int = 0
+    """Voters, as they are counted; not signatures."""
 
 
 class Confirmed(Event, frozen=True, tag="confirmed"):

@@ -132,6 +132,11 @@ class RunHandle:
         """What stands in the way now, all of it."""
         return self.runner.preparation.blockers()
 
+    @property
+    def inbox(self) -> str:
+        """The folder that is watched for approvals; empty: none."""
+        return self.runner.fleet.inventory.approvals.inbox
+
     def approvers(self) -> tuple[str, ...]:
         """The principals who may sign."""
         return self.runner.fleet.inventory.approvals.roles.get(self.plan.policy.role, ())

@@ -291,6 +291,18 @@ def _fold_course(state: RunState, event: ev.AnyEvent) -> RunState:
     return state
 
 
+def newest_approvals(state: RunState) -> list[ev.ApprovalSeen]:
+    """What was found last of each signer's own word; a forgery stands beside it and replaces nothing."""
+    newest: dict[tuple[str, str], ev.ApprovalSeen] = {}
+    for seen in state.approvals:
+        what = "launch" if seen.vote == "launch" else "vote"
+        place = (seen.signer, what if seen.key else seen.why)
+        old = newest.get(place)
+        if old is None or seen.not_before_s >= old.not_before_s:
+            newest[place] = seen
+    return list(newest.values())
+
+
 def presumed_outcome(state: RunState) -> tuple[Outcome, Reason]:
     """The outcome that a journal tells: its conclusion, or `interrupted` where it breaks off before one."""
     if state.conclusion:

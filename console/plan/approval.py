@@ -78,6 +78,8 @@ class Tally(msgspec.Struct, frozen=True):
     summary: str
     have: int
     need: int
+    against: int = 0
+    abstained: int = 0
 
 
 def canonical(document: Document) -> bytes:
@@ -308,16 +310,19 @@ def tally(judged: Iterable[Judged], policy: Policy, operator: str, principals: I
     pro = [vote for vote in counted if vote.vote == "for"]
     contra = [vote for vote in counted if vote.vote == "against"]
     have, need = len(pro), policy.quorum
-    if have >= need and have > len(contra):
+    sufficient = have >= need and have > len(contra)
+    if sufficient:
         until = _clock(min(vote.not_after_s for vote in pro))
-        names = ", ".join(vote.signer for vote in pro)
-        return Tally(True, f"{have} of {need} {policy.role}: {names} until {until}", have, need)
-    if have >= need:
-        return Tally(False, f"{have} for, {len(contra)} against: more for than against is needed", have, need)
-    open_ = sorted({name for name in principals if name != operator} - {vote.signer for vote in counted})
-    who = f" ({', '.join(open_)})" if open_ else ""
-    against = f"; against: {', '.join(vote.signer for vote in contra)}" if contra else ""
-    return Tally(False, f"missing: {need - have} of {policy.role}{who}{against}", have, need)
+        summary = f"{have} of {need} {policy.role}: {', '.join(vote.signer for vote in pro)} until {until}"
+    elif have >= need:
+        summary = f"{have} for, {len(contra)} against: more for than against is needed"
+    else:
+        open_ = sorted({name for name in principals if name != operator} - {vote.signer for vote in counted})
+        who = f" ({', '.join(open_)})" if open_ else ""
+        against = f"; against: {', '.join(vote.signer for vote in contra)}" if contra else ""
+        summary = f"missing: {need - have} of {policy.role}{who}{against}"
+    abstained = sum(vote.vote == "abstain" for vote in counted)
+    return Tally(sufficient, summary, have, need, len(contra), abstained)
 
 
 def _latest(votes: Iterable[Judged]) -> list[Judged]:

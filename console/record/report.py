@@ -16,6 +16,7 @@ def all_sections(state: RunState) -> list[Section]:
     told = (
         sections.result(state),
         sections.tested(state),
+        sections.approvals(state),
         sections.expectations(state),
         sections.steady_state(state),
         sections.safety(state),

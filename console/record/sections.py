@@ -11,7 +11,7 @@ import msgspec
 from console import events as ev
 from console.plot.boot import boot_lines
 from console.record.timeline import told
-from console.state import ItemState, RunState, presumed_outcome
+from console.state import ItemState, RunState, newest_approvals, presumed_outcome
 from console.terms import Outcome, Status
 
 MARKS = {Status.PASS: "✓ pass", Status.FAIL: "✗ fail", Status.UNKNOWN: "? unknown", Status.PENDING: "○ not judged"}
@@ -71,6 +71,22 @@ def tested(state: RunState) -> Section:
             f"approval: {state.approval.summary if state.approval else 'not settled'}",
         ),
     )
+
+
+def approvals(state: RunState) -> Section:
+    """Who signed what and until when, the refused ones with the reason; empty where nobody had to."""
+    if not state.approvals:
+        return section("Approval", ())
+    lines = [state.approval.summary if state.approval else "not settled"]
+    for seen in newest_approvals(state):
+        who = seen.signer + (f" ({seen.role})" if seen.role else "")
+        if not seen.accepted:
+            lines.append(f"✗ refused: {who}{f', {seen.vote}' if seen.vote else ''}{_after_colon(seen.why)}")
+        else:
+            mark = {"for": "✓", "launch": "✓", "against": "✗"}.get(seen.vote, "○")
+            key = f", key {seen.key}" if seen.key else ""
+            lines.append(f"{mark} {seen.vote}: {who}, until {utc(seen.not_after_s)}{key}")
+    return section("Approval", lines)
 
 
 def recovered(state: RunState) -> Status:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from console import events as ev
 from console.errors import Refused
 from console.fleet import Fleet
@@ -32,7 +34,7 @@ class Preparation:
         self.pre_test = PreTest(plan, fleet)
         self._approvals: dict[bytes, signatures.Approval] = {signatures.encode(a): a for a in approvals}
         """By their whole text: a forgery that carries another's signature must not stand in for it."""
-        self._seen: set[tuple[str, bool, str]] = set()
+        self._seen: set[signatures.Judged] = set()
         self.ready = asyncio.Event()
         """Set once everything was looked at for the first time."""
         self._phase = Phase.CHECKLIST
@@ -106,30 +108,38 @@ class Preparation:
 
     async def look_at_approvals(self) -> None:
         """Judge every signature that is there now, from the inbox too; each new finding becomes an event."""
-        judged, sufficient, summary = await self._count()
+        judged, count = await self._count()
         for verdict in judged:
-            key = (verdict.signer, verdict.accepted, f"{verdict.vote} {verdict.why}")
-            if key not in self._seen:
-                self._seen.add(key)
+            if verdict not in self._seen:
+                self._seen.add(verdict)
                 await self.recorder.emit(_seen(verdict, self._now_s))
         state = self.recorder.state
-        if state.approval is None or (state.approval.sufficient, state.approval.summary) != (sufficient, summary):
-            await self.recorder.emit(ev.ApprovalSettled(at_s=self._now_s, sufficient=sufficient, summary=summary))
+        settled = ev.ApprovalSettled(
+            at_s=self._now_s,
+            sufficient=count.sufficient,
+            summary=count.summary,
+            votes_for=count.have,
+            votes_against=count.against,
+            abstained=count.abstained,
+        )
+        if state.approval is None or msgspec.structs.replace(state.approval, at_s=settled.at_s) != settled:
+            await self.recorder.emit(settled)
         await self._settle()
 
-    async def _count(self) -> tuple[list[signatures.Judged], bool, str]:
-        """Every signature at hand, judged now; whether they suffice; and one sentence."""
+    async def _count(self) -> tuple[list[signatures.Judged], signatures.Tally]:
+        """Every signature at hand, judged now, and their count."""
         inventory = self.fleet.inventory
         now = datetime.fromtimestamp(self._now_s, UTC)
         inbox = Path(inventory.approvals.inbox) if inventory.approvals.inbox else None
 
-        def work() -> tuple[list[signatures.Judged], bool, str]:
+        def work() -> tuple[list[signatures.Judged], signatures.Tally]:
             try:
                 policy = signatures.required(self.plan, inventory)
             except Refused as error:
-                return [], False, str(error)
+                return [], signatures.Tally(False, str(error), 0, 0)
             if not policy.quorum:
-                return [], True, f"{self.plan.scenario.risk.value} risk: the operator approves by launching"
+                risk = self.plan.scenario.risk.value
+                return [], signatures.Tally(True, f"{risk} risk: the operator approves by launching", 0, 0)
             found = dict(self._approvals)
             unreadable: list[signatures.Judged] = []
             if inbox:
@@ -141,12 +151,16 @@ class Preparation:
             judged = list(verdicts.values())
             too_many = signatures.overflow(inbox, self.plan) if inbox else ""
             if too_many:
-                return [*judged, *unreadable], False, too_many
+                return [*judged, *unreadable], signatures.Tally(False, too_many, 0, policy.quorum)
             principals = inventory.approvals.roles.get(policy.role, ())
             tally = signatures.tally(judged, policy, self.plan.operator, principals)
-            return [*judged, *unreadable], tally.sufficient, tally.summary
+            return [*judged, *unreadable], tally
 
         return await asyncio.to_thread(work)
+
+    def authentic(self) -> list[signatures.Approval]:
+        """Every vote on this plan that its signer really cast, to be kept with the run."""
+        return list(self._approvals.values())
 
     async def watch_inbox(self) -> None:
         """Look for new signatures once a second, until cancelled."""
@@ -186,8 +200,8 @@ class Preparation:
 
     async def approvals_hold(self) -> str:
         """Why the approvals no longer suffice, or nothing: verified again at inject."""
-        _, sufficient, summary = await self._count()
-        return "" if sufficient else summary
+        _, count = await self._count()
+        return "" if count.sufficient else count.summary
 
     async def sign_launch(self) -> Blocker | None:
         """For medium and high risk the operator is whose key signs the launch; what stands in its way, if anything."""
@@ -225,7 +239,9 @@ def _seen(verdict: signatures.Judged, at_s: float) -> ev.ApprovalSeen:
         vote=verdict.vote,
         accepted=verdict.accepted,
         why=verdict.why,
+        not_before_s=verdict.not_before_s,
         not_after_s=verdict.not_after_s,
+        key=verdict.key,
     )
 
 

@@ -12,9 +12,10 @@ from console.errors import Refused
 from console.fleet import Fleet, sample_values
 from console.nodes.guard import hand_reverts
 from console.nodes.sampler import ServiceSample
-from console.plan.approval import Approval
+from console.plan.approval import Approval, encode
 from console.plan.plan import Plan, save
 from console.record import runs
+from console.record.home import private_folder, write_atomically
 from console.record.journal import Journal
 from console.record.outbox import Outbox
 from console.run.checklist import attest, attest_expectation, post_items, pre_items
@@ -202,9 +203,26 @@ class Runner:
             unsigned = await self.preparation.sign_launch()
             blockers = [unsigned] if unsigned else []
         if not blockers and not self._launched.is_set():
+            await self._keep_approvals()
             await self.recorder.emit(ev.Confirmed(at_s=self.recorder.now_s(), by=by))
             self._launched.set()
         return blockers
+
+    async def _keep_approvals(self) -> None:
+        """The signed votes lie with the run, so that `gameday verify` can judge them again at any time."""
+        votes = [(one.document, encode(one)) for one in self.preparation.authentic()]
+
+        def write() -> None:
+            folder = private_folder(self.folder / "approvals") if votes else self.folder
+            for document, text in votes:
+                begins = document.not_before.replace(":", "")
+                write_atomically(folder / f"{document.signer}.{begins}.{document.vote}.approval", text)
+
+        try:
+            await asyncio.to_thread(write)
+        except OSError as error:
+            text = f"the approvals could not be kept with the run: {error.strerror}"
+            await self.recorder.emit(ev.Found(at_s=self.recorder.now_s(), text=text))
 
     async def give_up(self, reason: Reason, sentence: str) -> None:
         """End a run that was not launched: outcome not-run."""

@@ -272,6 +272,11 @@ class RunHandle(RunView, Protocol):
         """The command line that an approver pastes."""
         ...
 
+    @property
+    def inbox(self) -> str:
+        """The folder that is watched for approvals; empty: none."""
+        ...
+
     def approvers(self) -> Sequence[str]:
         """The principals who may sign."""
         ...

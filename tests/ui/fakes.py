@@ -374,6 +374,10 @@ class FakeRun(Subject):
     def approve_line(self) -> str:
         return f"gameday approve ~/.local/state/gameday/{self.plan.run}/plan.json --vote for"
 
+    @property
+    def inbox(self) -> str:
+        return "/home/ada/.config/gameday/approvals"
+
     def approvers(self) -> Sequence[str]:
         return ("robin@example", "sam@example")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
+from console.plan.inventory import Policy
 from console.tui.app import GamedayApp
 from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.confirm import ConfirmScreen
@@ -58,6 +60,13 @@ async def checklist(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -
 
 async def approval(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
     run = lead(app, session, FakeRun(recordings.flood_waiting_for_approval(), plan_for(flood_scenario())))
+    await push(app, pilot, ApprovalScreen(run))
+
+
+async def council(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
+    plan = plan_for(flood_scenario())
+    plan = msgspec.structs.replace(plan, policy=Policy(role="council", quorum=3))
+    run = lead(app, session, FakeRun(recordings.council_voting(), plan))
     await push(app, pilot, ApprovalScreen(run))
 
 
@@ -121,6 +130,7 @@ SCENES: dict[str, Scene] = {
     "experiment": experiment,
     "checklist": checklist,
     "approval": approval,
+    "council": council,
     "confirm": confirm,
     "live": live,
     "writeup": writeup,

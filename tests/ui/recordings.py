@@ -270,3 +270,38 @@ def flood_waiting_for_approval() -> list[ev.AnyEvent]:
         ),
         ev.ApprovalSettled(at_s=s + 20, sufficient=False, summary="0 of 1 tpm"),
     ]
+
+
+def signature(after_s: float, signer: str, vote: str, *, valid_s: float = 1800.0, why: str = "") -> ev.ApprovalSeen:
+    """A vote that was looked at; refused where there is a reason."""
+    at_s = START_S + after_s
+    return ev.ApprovalSeen(
+        at_s=at_s,
+        signer=signer,
+        role="council",
+        vote=vote,
+        accepted=not why,
+        why=why,
+        not_before_s=at_s,
+        not_after_s=at_s + valid_s,
+        key="" if why else f"SHA256:{signer}",
+    )
+
+
+def council_voting() -> list[ev.AnyEvent]:
+    """Two for, one against, one abstained, one forged, one run out: one is missing."""
+    s = START_S
+    return [
+        *flood_waiting_for_approval()[:-2],
+        signature(20, "old@example", "for", valid_s=9),
+        signature(21, "kim@example", "for"),
+        signature(22, "lee@example", "for", valid_s=240),
+        signature(23, "max@example", "against"),
+        signature(24, "noa@example", "abstain"),
+        signature(25, "robin@example", "for", why="the key is that of kim@example, not of robin@example"),
+        ev.ApprovalSettled(
+            at_s=s + 30, sufficient=False,
+            summary="missing: 1 of council (robin@example, sam@example); against: max@example",
+            votes_for=2, votes_against=1, abstained=1,
+        ),
+    ]  # fmt: skip

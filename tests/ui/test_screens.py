@@ -228,7 +228,7 @@ async def test_approval_follows_by_itself_and_continues_only_with_enough(session
         )
         await until(pilot, lambda: "✓ sufficient" in screen_text(app))
         shown = screen_text(app)
-        assert "counts for 30 min 00 s more" in shown
+        assert "30 min 00 s left, until " in shown
         assert "approved" in ids(app)
 
 

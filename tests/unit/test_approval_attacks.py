@@ -12,8 +12,11 @@ import pytest
 
 from console.errors import BadInput, Refused
 from console.plan import approval, ssh_signature
+from console.record import report, sections
+from console.state import newest_approvals
 from console.terms import Risk
 from tests.unit.approvals import COUNCIL, OPERATOR, SPARE, STRANGER, TPM, Ring, edited, known, later, make_keys
+from tests.unit.runs import started
 
 Attack = Callable[[Ring], None]
 C1, C2, C3 = COUNCIL
@@ -503,3 +506,52 @@ def test_allowed_signers_that_others_own_are_not_trusted(
         assert "belongs to another user" in ssh_signature.keys_trouble(str(ring.signers))
     else:
         assert "is not a regular file" in ssh_signature.keys_trouble(str(ring.inbox))
+
+
+# ---- what stays with the run
+
+
+async def test_a_second_vote_with_a_new_end_is_told_and_replaces_the_first(ring: Ring) -> None:
+    preparation, recorder = ring.preparation()
+    ring.put(ring.signed())
+    await preparation.look_at_approvals()
+    ring.now = later(60)
+    ring.put(ring.signed(at=later(60)))
+    await preparation.look_at_approvals()
+    newest = newest_approvals(recorder.state)
+    assert [(seen.signer, seen.vote, seen.not_after_s) for seen in newest] == [(TPM, "for", later(1860).timestamp())]
+    await recorder.close()
+
+
+async def test_every_true_vote_can_be_judged_again_from_what_the_run_keeps(council: Ring) -> None:
+    council.council(C1, C2)
+    council.council(C3, vote="against")
+    council.put(edited(council.signed(C1), vote="against"), "forged")
+    preparation, recorder = council.preparation()
+    await preparation.look_at_approvals()
+    kept = preparation.authentic()
+    assert sorted((one.document.signer, one.document.vote) for one in kept) == [
+        (C1, "for"), (C2, "for"), (C3, "against"),
+    ]  # fmt: skip
+    assert all(approval.judge(one, council.plan, council.inventory, council.now).accepted for one in kept)
+    await recorder.close()
+
+
+async def test_runs_show_tells_who_signed_what_until_when_and_why_not(council: Ring) -> None:
+    council.council(C1, C2)
+    council.council(C3, vote="against", at=later(-60))
+    council.put(council.signed(STRANGER))
+    preparation, recorder = council.preparation()
+    await recorder.emit(started())
+    await preparation.look_at_approvals()
+    assert await preparation.sign_launch() is None
+    state = recorder.state
+    lines = sections.approvals(state).lines
+    assert lines[0].startswith("2 of 2 council: c1@lab, c2@lab until ")
+    told = "\n".join(lines)
+    assert "✓ for: c1@lab (council), until 2026-11-21 14:33:00 UTC, key SHA256:" in told
+    assert "✗ against: c3@lab (council), until 2026-11-21 14:32:00 UTC" in told
+    assert f"✗ refused: {STRANGER}, for: the key is unknown" in told
+    assert "✓ launch: operator@lab (operator), until 2026-11-21 14:13:00 UTC" in told
+    assert "\nApproval\n" in report.plain(state)
+    await recorder.close()

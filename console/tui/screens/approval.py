@@ -11,12 +11,20 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.events import ApprovalSeen
+from console.state import newest_approvals
 from console.tui import keys, words
 from console.tui.ports import RunHandle
 from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.dialog import PasteDialog
 from console.tui.screens.page import Page
+
+VOTES = {
+    "for": ("✓ for       ", words.GOOD),
+    "against": ("✗ against   ", words.BAD),
+    "abstain": ("○ abstained ", words.QUIET),
+    "launch": ("▶ launch    ", words.GOOD),
+}
 
 
 class ApprovalScreen(Page):
@@ -67,28 +75,56 @@ class ApprovalScreen(Page):
         summary = state.approval.summary if state.approval else "no signature yet"
         self.query_one("#head", Static).update(
             Content.assemble(
-                words.risk(risk), f" risk needs {need} approval    ", settled, (f"  {summary}", words.QUIET),
+                words.risk(risk), f" risk needs {need} approval    ", settled, (f"\n{summary}", words.QUIET),
                 ("\nplan digest ", words.QUIET), handle.plan.digest[:16],
-                ("   any change of the plan voids every signature", words.QUIET),
+                ("   any change of it voids every signature", words.QUIET),
                 (f"\nmaintenance window {handle.plan.window}" if handle.plan.window else "", words.QUIET),
             )
         )  # fmt: skip
         line = self.query_one("#line", Static)
         line.update(Content(words.pasteable(handle.approve_line(), line.content_size.width)))
-        self.query_one("#signed", Static).update(Content("\n").join(self._signatures(now_s)))
-        foot = Content.assemble(("c", "bold"), " goes on to the launch.") if self.sufficient else words.text(
-            "This screen follows by itself: there is nothing to press while you wait.", words.QUIET
-        )  # fmt: skip
-        self.query_one("#foot", Static).update(foot)
+        signed = self.query_one("#signed", Static)
+        lines = self._signatures(now_s, signed.content_size.width)
+        signed.update(Content("\n").join([self._count(), *lines] if policy.quorum else lines))
+        self.query_one("#foot", Static).update(self._foot())
 
-    def _signatures(self, now_s: float) -> list[Content]:
-        newest = {seen.signer: seen for seen in self.handle.state.approvals}
-        lines = [_signature(seen, now_s) for seen in newest.values()]
-        counted = {name for name, seen in newest.items() if seen.accepted}
-        missing = [name for name in self.handle.approvers() if name not in counted]
+    def _foot(self) -> Content:
+        """Where signatures are looked for, and what one can do."""
+        if self.sufficient:
+            return Content.assemble(("c", "bold"), " goes on to the launch.")
+        inbox = self.handle.inbox
+        width = self.query_one("#foot", Static).content_size.width
+        where = (
+            words.hanging(words.text("watched every second  ", words.QUIET), Content(inbox), width)
+            if inbox
+            else words.text("No folder is watched: the inventory names no approvals.inbox.", words.WARN)
+        )
+        paste = Content.assemble(
+            ("An approval that came by mail or chat: ", words.QUIET), ("p", "bold"), (" pastes it.", words.QUIET)
+        )
+        return Content("\n").join([where, paste])
+
+    def _signatures(self, now_s: float, width: int) -> list[Content]:
+        newest = newest_approvals(self.handle.state)
+        lines = [_signature(seen, now_s, width) for seen in newest]
+        counted = {seen.signer for seen in newest if seen.accepted and now_s < seen.not_after_s}
+        missing = [name for name in self.handle.approvers() if name not in counted | {self.handle.plan.operator}]
         if missing and not self.sufficient:
-            lines.append(words.text(f"○ may sign: {', '.join(missing)}", words.QUIET))
+            lines.append(words.hanging(words.text("○ may sign  ", words.QUIET), Content(", ".join(missing)), width))
         return lines or [words.text("○ none yet", words.QUIET)]
+
+    def _count(self) -> Content:
+        """The voters as the run counts them, of those that are needed."""
+        settled, need = self.handle.state.approval, self.handle.plan.policy.quorum
+        have, against, abstained = (
+            (settled.votes_for, settled.votes_against, settled.abstained) if settled else (0, 0, 0)
+        )
+        boxes = "■" * min(have, need) + "□" * max(0, need - have)
+        return Content.assemble(
+            (boxes, words.GOOD if have >= need else words.WARN), f"  {have} of {need} for",
+            (f"   {against} against", words.BAD if against else words.QUIET),
+            (f"   {abstained} abstained", words.QUIET),
+        )  # fmt: skip
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One goes on only with enough."""
@@ -118,16 +154,16 @@ class ApprovalScreen(Page):
             self.app.switch_screen(ConfirmScreen(self.handle))
 
 
-def _signature(seen: ApprovalSeen, now_s: float) -> Content:
-    if not seen.accepted:
-        return Content.assemble(
-            ("✗ refused   ", words.BAD), (seen.signer, "bold"), (f"  {seen.role}  {seen.why}", words.QUIET)
-        )
+def _signature(seen: ApprovalSeen, now_s: float, width: int) -> Content:
+    """Vote and countdown first, so that they stand below one another; then who, in which role, or why not."""
+    who = Content.assemble((seen.signer, "bold"), (f"  {seen.role}" if seen.role else "", words.QUIET))
     left_s = seen.not_after_s - now_s
-    if seen.not_after_s and left_s <= 0:
-        return Content.assemble(("✗ expired   ", words.BAD), (seen.signer, "bold"), (f"  {seen.role}", words.QUIET))
-    left = f"  counts for {words.whole_seconds(left_s)} more" if seen.not_after_s else ""
-    vote = {"for": ("✓ for       ", words.GOOD), "against": ("✗ against   ", words.BAD)}.get(
-        seen.vote, (f"○ {seen.vote:<10}", words.QUIET)
-    )
-    return Content.assemble(vote, (seen.signer, "bold"), (f"  {seen.role}{left}", words.QUIET))
+    if not seen.accepted:
+        head, tail = words.text("✗ refused   ", words.BAD), seen.why
+    elif seen.not_after_s and left_s <= 0:
+        head, tail = words.text("✗ expired   ", words.BAD), f"at {words.clock(seen.not_after_s)}"
+    else:
+        head = words.text(*VOTES.get(seen.vote, (f"○ {seen.vote:<10}", words.QUIET)))
+        until = f"{words.whole_seconds(left_s)} left, until {words.clock(seen.not_after_s)}"
+        tail = until if seen.not_after_s else ""
+    return words.hanging(head, Content.assemble(who, (f"  {tail}", words.QUIET)), width)
