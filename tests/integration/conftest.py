@@ -14,6 +14,7 @@ __all__ = ["lab", "site", "systemd"]
 
 NEED_MACHINES = [
     "test_guard_systemd.py",
+    "test_lab_monitoring.py",
     "test_lab_systemd.py",
     "test_network_partition.py",
     "test_partition_guarded.py",

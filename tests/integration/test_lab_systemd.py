@@ -7,13 +7,15 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
+from console.errors import BadInput, GamedayError
 from console.lab import embedded
 from console.lab.fleet import FLEET, LabNode
 from console.lab.layout import LabLayout
@@ -21,6 +23,7 @@ from console.lab.remains import read_facts
 from console.lab.systemd import outside
 from console.lab.systemd.hardware import HARDWARE, MB
 from console.lab.systemd.host import check_host
+from console.lab.systemd.image import image
 from console.lab.systemd.setup import CLUSTER_UNIT, unit_of
 from tests.systemd_lab import CONSOLE, SystemdLab, systemd_lab_in
 
@@ -222,3 +225,46 @@ def test_a_host_that_cannot_run_machines_is_told_what_to_install(monkeypatch: py
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(BadInput, match="needs root"):
         check_host()
+
+
+def test_two_who_need_the_image_at_once_make_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = tmp_path / "bin" / "mmdebstrap"
+    maker.parent.mkdir()
+    maker.write_text(f'#!/bin/sh\necho made >>{tmp_path}/log\nfor root; do :; done\nmkdir "$root"; sleep 0.5\n')
+    maker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maker.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr("console.lab.systemd.image.CACHE", tmp_path / "cache")
+    with ThreadPoolExecutor() as both:
+        made = list(both.map(lambda _: image(), range(2)))
+    assert made[0] == made[1]
+    assert made[0].is_dir()
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_half_an_image_is_never_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = tmp_path / "bin" / "mmdebstrap"
+    maker.parent.mkdir()
+    maker.write_text('#!/bin/sh\nfor root; do :; done\nmkdir "$root"; echo "E: no mirror" >&2; exit 25\n')
+    maker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maker.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr("console.lab.systemd.image.CACHE", tmp_path / "cache")
+    with pytest.raises(GamedayError, match="E: no mirror"):
+        image()
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_an_interrupted_up_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    command = [sys.executable, "-m", "console", "lab", "up", "--kind", "systemd", "--dir", str(folder)]
+    up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert up.stdout
+    while "booting" not in (line := up.stdout.readline()):
+        assert line, up.stderr and up.stderr.read()
+    lab_id = read_facts(LabLayout(folder))
+    time.sleep(1)
+    up.send_signal(signal.SIGINT)
+    _, told = up.communicate(timeout=30)
+    assert (up.returncode, told) == (130, "interrupted; what was up has been taken down\n")
+    assert lab_id
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/gameday-{lab_id.id}-*"))
+    assert within(5, lambda: not any(of_the_lab(folder).values()))

@@ -19,7 +19,7 @@ from console.lab.layout import LabLayout
 from console.lab.life import Keeper, await_healthy, keep, lab_id, say
 from console.lab.private_file import write_private
 from console.lab.remains import Facts, tidy
-from console.lab.systemd import database, setup
+from console.lab.systemd import database, monitoring, setup
 from console.lab.systemd.host import check_host
 from console.lab.systemd.image import image
 from console.lab.systemd.inventory_file import inventory
@@ -78,7 +78,11 @@ class Daemon(Keeper):
         await database.prepare(bluefin, cluster)
         await asyncio.gather(*(machine.booted() for machine in self._machines.values()))
         say("progress", "services: waiting until all are healthy")
-        await await_healthy(network, lambda: postgres.unconnected(cluster))
+
+        async def unsettled() -> str:
+            return await postgres.unconnected(cluster) or await monitoring.unsettled(network)
+
+        await await_healthy(network, unsettled)
         write(lab, inventory(lab, network, self._lease_s))
 
     async def _down(self) -> None:

@@ -25,8 +25,10 @@ async def prepare(machine: Machine, cluster: postgres.Cluster) -> None:
     """
     password = cluster.passwords[postgres.SUPERUSER]
     # From standard input, so that no process list has it.
-    role = f"create role {postgres.SUPERUSER} superuser login password '{password}';"
-    await machine.run("runuser", "-u", "postgres", "--", "psql", "-qXv", "ON_ERROR_STOP=1", stdin=role)
+    roles = f"create role {postgres.SUPERUSER} superuser login password '{password}';"
+    # Debian's exporter runs as a user of that name, which the socket lets in.
+    roles += "create role prometheus login; grant pg_monitor to prometheus;"
+    await machine.run("runuser", "-u", "postgres", "--", "psql", "-qXv", "ON_ERROR_STOP=1", stdin=roles)
     await postgres.fill(cluster)
     await machine.run(
         "runuser", "-u", "postgres", "--", "psql", "-qXv", "ON_ERROR_STOP=1", postgres.DATABASE, stdin=_AMCHECK

@@ -8,6 +8,7 @@ from console.lab import inventory_file
 from console.lab.fleet import FLEET, LabNode
 from console.lab.layout import LabLayout
 from console.lab.systemd.hardware import HARDWARE
+from console.lab.systemd.monitoring import alertmanager_url
 from console.lab.systemd.network import MachineNetwork
 from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, unit_of
 
@@ -22,6 +23,7 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     made["checks"]["backups"]["path"] = BACKUPS
     for database in made["databases"].values():
         database["backup_dir"] = CRASH_BACKUPS
+    made["monitoring"] = {"alertmanager": alertmanager_url(network)}
     return made
 
 
@@ -33,6 +35,8 @@ def _node(node: LabNode, embedded: Mapping, network: MachineNetwork) -> Mapping:
     }
     return {
         "address": network.address(node.name),
+        # In each machine's /etc/hosts, with an IPv4 and an IPv6 address.
+        "peer_address": node.name,
         **{key: embedded[key] for key in ("user", "identity", "known_hosts")},
         "sudo": True,
         "run_dir": "/run/gameday",

@@ -9,6 +9,7 @@ from console.lab.network import LOOPBACK
 from console.lab.systemd.hardware import HARDWARE
 from console.lab.systemd.image import SERVICE_USER
 from console.lab.systemd.machine import MEMINFO
+from console.lab.systemd.monitoring import lay_out_monitoring
 from console.lab.systemd.network import MachineNetwork
 from console.lab.systemd.skeleton import PROGRAMS, ROOT, UNITS, Owner, Skeleton
 from console.lab.units import Programs, program_unit
@@ -74,6 +75,7 @@ def lay_out(lab: LabLayout, node: LabNode, tree: Skeleton, network: MachineNetwo
         tree.folder(path)
     tree.unit("true-memory.service", _TRUE_MEMORY)
     tree.programs()
+    lay_out_monitoring(tree, node.name)
     tree.folder(LOG, 0o755, tree.user(SERVICE_USER))
     for service in node.services:
         if service.name != "postgresql":
@@ -86,7 +88,7 @@ def lay_out_database(tree: Skeleton, network: MachineNetwork, cluster: postgres.
     owner = tree.user("postgres")
     configuration = "/etc/postgresql/15/main"
     tree.file(f"{configuration}/conf.d/lab.conf", _CLUSTER, owner=owner)
-    local = "local all postgres peer\n" + f"host all all {LOOPBACK}/32 scram-sha-256\n"
+    local = "local all postgres peer\nlocal all prometheus peer\n" + f"host all all {LOOPBACK}/32 scram-sha-256\n"
     tree.file(f"{configuration}/pg_hba.conf", local + rule, 0o640, owner)
     if not stock:
         tree.file(f"{UNITS}/{CLUSTER_UNIT}.d/restart.conf", _RESTART)
