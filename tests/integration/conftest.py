@@ -13,6 +13,7 @@ from tests.systemd_lab import SystemdLab, systemd_lab_in
 __all__ = ["lab", "site", "systemd"]
 
 NEED_MACHINES = [
+    "test_game_day.py",
     "test_guard_systemd.py",
     "test_lab_monitoring.py",
     "test_lab_systemd.py",
