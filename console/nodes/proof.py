@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,16 @@ class Proof(msgspec.Struct, frozen=True):
 
     status: Status
     evidence: str
+
+    @property
+    def struck_ago_s(self) -> float | None:
+        """How long ago a blow fell, in seconds, where the proof of its effect tells that (see faults/base.py).
+
+        >>> Proof(Status.PASS, "9 are gone\\nstruck: 0.34 s ago").struck_ago_s
+        0.34
+        """
+        found = re.search(r"^struck: ([\d.]+) s ago$", self.evidence, re.MULTILINE)
+        return float(found[1]) if found else None
 
 
 class InjectResult(msgspec.Struct, frozen=True):

@@ -16,8 +16,7 @@ from console.errors import BadInput, Refused, near_match
 from console.faults import AnyFault
 from console.faults.base import DatabaseTarget, Scripts, Target
 from console.faults.node_reboot import NodeReboot
-from console.faults.postgres_crash import PostgresCrash, writer_table
-from console.plan import peers, strict
+from console.plan import peers, strict, writers
 from console.plan.inventory import Inventory, Node, Policy, Service
 from console.plan.probe import (
     AlertProbe,
@@ -292,16 +291,11 @@ class _Resolver:
         return probe
 
     def writes(self, probe: WritesProbe, *at: str | int) -> WritesProbe:
-        """The writer's folder is its action's on the node: they are numbered from 1, see nodes/scripts.py."""
-        database = self.database(probe.database, *at, "database")
-        here = [action for action in self.scenario.method if action.node == database.node]
-        for number, action in enumerate(here, start=1):
-            if isinstance(action.fault, PostgresCrash) and action.database == probe.database:
-                run_dir = self.inventory.nodes[database.node].run_dir
-                folder = f"{run_dir}/{self.run}/{number}"
-                table = writer_table(self.run)
-                return msgspec.structs.replace(probe, node=database.node, folder=folder, table=table)
-        raise self._bad(f"no postgres-crash of '{probe.database}' in the method, so there is no writer", *at)
+        self.database(probe.database, *at, "database")
+        found = writers.located(probe, self.scenario, self.inventory, self.run)
+        if found is None:
+            raise self._bad(f"no postgres-crash of '{probe.database}' in the method, so there is no writer", *at)
+        return found
 
     def action(self, action: Action, *at: str | int) -> PlannedAction:
         node = self.node(action.node, *at, "node")

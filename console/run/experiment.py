@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -12,16 +11,15 @@ from console.errors import GamedayError
 from console.fleet import Fleet
 from console.nodes.guard import Busy, Guard, NotArmed, Proof, choose_guard
 from console.plan.plan import Plan, PlannedAction
-from console.plan.probe import AlertProbe, HttpProbe, ServiceProbe, SqlProbe, WritesProbe
+from console.plan.probe import AlertProbe, ServiceProbe
 from console.plan.scenario import Expectation
 from console.probes.base import Prober, Unasked, prober
-from console.probes.recovery import RecoveryWatch
-from console.probes.writer_watch import WriterWatch
 from console.record.journal import JournalError
 from console.run.judging import Judgement, ask_until_pass, judge
 from console.run.preflight import preflight
 from console.run.reboot import Reboot
 from console.run.recorder import Recorder
+from console.run.recovering import Watch, recovery_watch
 from console.run.takeback import Takeback
 from console.state import ExpectationState
 from console.terms import Phase, Reason, Status
@@ -66,7 +64,7 @@ class Experiment:
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
         self._probers: dict[str, Prober] = {}
-        self._watch: RecoveryWatch | WriterWatch | None = None
+        self._watch: Watch | None = None
         self._sustained = any(action.fault.sustained for action in plan.actions)
 
     @property
@@ -180,7 +178,8 @@ class Experiment:
         bad = await self._steady_state("baseline", 0.0)
         if bad:
             raise NotRun(Reason.BASELINE, "the steady state does not hold: " + "; ".join(bad))
-        await self._start_recovery_watch()
+        if not self._reboots:  # a prober on the node would not live through its reboot
+            self._watch = await recovery_watch(self.plan, self.fleet)
 
     async def _start_prober(self, name: str) -> None:
         """One that is not required and cannot begin is unknown; any other keeps the fault from being injected."""
@@ -212,26 +211,6 @@ class Experiment:
 
         told = await asyncio.gather(*(one(item.id, item.title) for item in self.plan.scenario.steady_state))
         return [text for text in told if text]
-
-    async def _start_recovery_watch(self) -> None:
-        expectation = next((e for e in self.plan.scenario.expectations if e.recovery), None)
-        if expectation is None or self._reboots:
-            return  # a prober on the node would not live through its reboot
-        probe = expectation.probe
-        if isinstance(probe, SqlProbe) and (writer := self._writer_of(probe.database)):
-            self._watch = WriterWatch(self.fleet.node(writer.node), writer.folder)
-        if not isinstance(probe, HttpProbe):
-            return
-        unit = next(n.units.get(probe.service, "") for n in self.plan.nodes if n.name == probe.node)
-        self._watch = RecoveryWatch(
-            self.fleet.node(probe.node), probe.url, probe.status, unit=unit, lease_s=self.plan.lease_s
-        )
-        await self._watch.start()
-
-    def _writer_of(self, database: str) -> WritesProbe | None:
-        """The writer that goes through the crash of that database."""
-        probes = [e.probe for e in self.plan.scenario.expectations]
-        return next((p for p in probes if isinstance(p, WritesProbe) and p.database == database), None)
 
     async def _inject(self) -> None:
         if not self.plan.actions:
@@ -329,15 +308,14 @@ class Experiment:
             if line.startswith("finding:") and told not in (found.text for found in self.recorder.state.findings):
                 await self.recorder.emit(ev.Found(at_s=self._now_s, text=told))
         proof = Proof(proof.status, "\n".join(line for line in lines if not line.startswith("finding:")))
-        now_s = self._now_s
-        struck = re.search(r"^struck: ([\d.]+) s ago$", proof.evidence, re.MULTILINE)
+        now_s, ago_s = self._now_s, proof.struck_ago_s
         await self.recorder.emit(
             ev.EffectJudged(
                 at_s=now_s,
                 node=node,
                 status=proof.status,
                 evidence=proof.evidence,
-                struck_at_s=now_s - float(struck[1]) if struck else None,
+                struck_at_s=None if ago_s is None else now_s - ago_s,
             )
         )
         return proof

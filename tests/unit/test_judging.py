@@ -82,3 +82,8 @@ def test_the_error_covers_the_gap_before_the_first_good_answer() -> None:
     assert told is not None
     assert told.error_s is not None
     assert abs(told.error_s - 0.3) < 1e-6
+
+
+def test_lost_data_is_told_at_once_for_it_cannot_get_better() -> None:
+    lost = Observation(status=Status.FAIL, text="3 rows are gone", at_s=T0 + 1, data_lost=True)
+    assert judged(Window(60.0, 10.0, T0), lost) == Judgement(Status.FAIL, "3 rows are gone", data_lost=True)

@@ -92,6 +92,21 @@ def test_lost_data_has_a_reason_of_its_own() -> None:
     assert with_events(lost, expectation(Status.FAIL))[:2] == (Outcome.FAILED, Reason.DATA_LOSS)
 
 
+def test_rows_that_an_expectation_found_lost_outweigh_other_failures() -> None:
+    lost = ev.ExpectationJudged(
+        at_s=T0 + 18, id="health", status=Status.FAIL, observed="2 of 9 are gone", data_lost=True
+    )
+    normal = ev.ItemChecked(
+        at_s=T0 + 20, stage="post", id="services-normal", status=Status.FAIL, evidence="one is down"
+    )
+    assert with_events(lost, normal) == (Outcome.FAILED, Reason.DATA_LOSS, "data was lost: 2 of 9 are gone")
+
+
+def test_t_counts_from_the_strike_of_a_blow_that_needed_time() -> None:
+    struck = ev.EffectJudged(at_s=T0 + 9, node="redfin", status=Status.PASS, evidence="", struck_at_s=T0 + 8.5)
+    assert fold_all([*passed_events(), struck]).injected_at_s == T0 + 8.5
+
+
 def test_a_run_that_injected_nothing_keeps_its_own_reason() -> None:
     told = propose(fold_all(passed_events()[:6] + passed_events()[13:]), (Reason.BASELINE, "the gateway is down"))
     assert told == (Outcome.NOT_RUN, Reason.BASELINE, "the gateway is down")

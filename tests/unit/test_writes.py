@@ -49,7 +49,7 @@ def test_a_row_with_another_text_is_damaged_although_it_is_there() -> None:
 
 def test_rows_written_while_the_table_is_read_are_neither_lost_nor_foreign() -> None:
     later = log("+, ? 1, ! 1, ? 2, ! 2, ? 3, #, +, ? 4, +, ? 5, ! 5, ? 6, ! 6, ? 7, ! 7, ? 8, ! 8")
-    told = account(CRASHED, whole(1, 2, 5, 6, 7), later)
+    told = account(CRASHED, whole(1, 2, 5, 6, 7, 8), later)
     assert (told.data_lost, told.in_flight) == (False, frozenset())
 
 
