@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.cpu_pressure import CpuPressure
+from console.faults.disk_fill import DiskFill
+from console.faults.memory_pressure import MemoryPressure
 from console.faults.network_partition import NetworkPartition
 from console.faults.node_reboot import NodeReboot
 from console.faults.postgres_crash import PostgresCrash
@@ -11,5 +13,13 @@ from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
 
 AnyFault = (
-    ProcessSignal | ConnectionFlood | ServiceRestart | CpuPressure | NetworkPartition | NodeReboot | PostgresCrash
+    ProcessSignal
+    | ConnectionFlood
+    | ServiceRestart
+    | CpuPressure
+    | NetworkPartition
+    | NodeReboot
+    | DiskFill
+    | MemoryPressure
+    | PostgresCrash
 )

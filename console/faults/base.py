@@ -46,6 +46,10 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Paths that no fault may touch."""
     window: tuple[int, int] | None = None
     """The maintenance window, in seconds since the epoch; None: any time."""
+    run_dir: str = "/run/gameday"
+    """Where the guard keeps a run's scripts on the node."""
+    memory_disks: tuple[str, ...] = ()
+    """File systems in memory that may be filled like a disk."""
 
 
 class Scripts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,7 +69,7 @@ def _programs(*lines: str, instead: str = "") -> dict[str, Need]:
 NEEDS: dict[str, Need] = {
     **_programs(
         "bash bash",
-        "coreutils base64 cut date dd df env head id kill mkdir mkfifo mktemp nproc readlink rm seq sleep sort stat",
+        "coreutils base64 cut date dd df du env head id kill mkdir mkfifo mktemp nproc readlink rm seq sleep sort stat",
         "coreutils sync tail timeout touch tr truncate uname wc",
         "dash sh",
         "findutils find xargs",

@@ -82,6 +82,8 @@ class Node(Part, frozen=True):
     shell_guard_for_high: bool = False
     """Where the node has no systemd: accept the shell's guard for high risk too. It is two processes that watch each
     other; both killed at once would leave the fault. Signed with the plan."""
+    memory_disks: tuple[Absolute, ...] = ()
+    """Mounts in memory (tmpfs) that disk-fill may fill without being told `memory: true`, as a practice lab's disks."""
     services: dict[str, Service] = {}
 
     @property

@@ -24,9 +24,11 @@ from console.plan.probe import (
     BootedProbe,
     CommandProbe,
     ConnectionsProbe,
+    FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
+    MemoryProbe,
     PingProbe,
     ServiceProbe,
     SqlProbe,
@@ -281,7 +283,7 @@ class _Resolver:
             return self.writes(probe, *at)
         if isinstance(probe, (ConnectionsProbe, IntegrityProbe)):
             self.database(probe.database, *at, "database")
-        elif isinstance(probe, (CommandProbe, LoadProbe)):
+        elif isinstance(probe, (CommandProbe, LoadProbe, FilesystemProbe, MemoryProbe)):
             self.node(probe.node, *at, "node")
         elif isinstance(probe, AlertProbe):
             asked = _asked_at(self.inventory)
@@ -333,6 +335,8 @@ class _Resolver:
             peer_port=peer.port if peer else 22,
             never=node.never,
             window=self.window.epochs if self.window else None,
+            run_dir=node.run_dir,
+            memory_disks=node.memory_disks,
         )
         return PlannedAction(
             node=action.node,

@@ -14,9 +14,11 @@ from console.plan.probe import (
     BootedProbe,
     CommandProbe,
     ConnectionsProbe,
+    FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
+    MemoryProbe,
     PingProbe,
     ServiceProbe,
     WritesProbe,
@@ -96,6 +98,17 @@ def question(probe: AnyProbe) -> str:
         case BootedProbe():
             order = f", then active in this order: {', '.join(probe.units)}" if probe.units else ""
             return f"on {probe.node}: a new boot{order}"
+        case FilesystemProbe():
+            levels = {
+                "risen": f"has risen by {probe.points:g} points",
+                "at-level": f"is at {probe.percent:g} % or more",
+                "fallen-back": f"is as before, give or take {probe.slack:g} points",
+            }
+            return f"on {probe.node}: the use of the file system of {probe.path} {levels[probe.state]}"
+        case MemoryProbe():
+            risen = f"has risen by {probe.points:g} points"
+            back = f"is as before, give or take {probe.slack:g} points"
+            return f"on {probe.node}: the use of memory {risen if probe.state == 'risen' else back}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
         case AlertProbe():

@@ -140,6 +140,28 @@ class AlertProbe(Probe, frozen=True, tag="alert"):
     """The node from which it is asked, filled in by the plan; empty: the console."""
 
 
+class FilesystemProbe(Probe, frozen=True, tag="filesystem"):
+    """How full the file system of a path is, in per cent as `df` tells it. `risen`: by `points` since the baseline;
+    `at-level`: at least `percent`; `fallen-back`: at most the baseline's use and `slack`."""
+
+    node: str
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^/[^\n]*$", description="an absolute path")]
+    state: Literal["risen", "at-level", "fallen-back"]
+    points: Annotated[float, msgspec.Meta(gt=0, le=100)] = 5.0
+    percent: Annotated[float, msgspec.Meta(gt=0, le=100)] = 90.0
+    slack: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0
+
+
+class MemoryProbe(Probe, frozen=True, tag="memory"):
+    """How much of a node's memory is in use, in per cent of what it has. `risen`: by `points` since the baseline;
+    `fallen-back`: at most the baseline's use and `slack`."""
+
+    node: str
+    state: Literal["risen", "fallen-back"]
+    points: Annotated[float, msgspec.Meta(gt=0, le=100)] = 50.0
+    slack: Annotated[float, msgspec.Meta(ge=0, le=100)] = 5.0
+
+
 AnyProbe = (
     HttpProbe
     | ServiceProbe
@@ -152,6 +174,8 @@ AnyProbe = (
     | LoadProbe
     | BootedProbe
     | AlertProbe
+    | FilesystemProbe
+    | MemoryProbe
 )
 
 

@@ -14,9 +14,11 @@ from console.plan.probe import (
     BootedProbe,
     CommandProbe,
     ConnectionsProbe,
+    FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
+    MemoryProbe,
     PingProbe,
     ServiceProbe,
     WritesProbe,
@@ -79,9 +81,11 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
         booted,
         command,
         connections,
+        filesystem,
         http,
         integrity,
         load,
+        memory,
         ping,
         service,
         sql,
@@ -106,6 +110,10 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return writes.WritesProber(probe, around.node(probe.node), around.database(probe.database))
         case IntegrityProbe():
             return integrity.IntegrityProber(probe, around.database(probe.database))
+        case FilesystemProbe():
+            return filesystem.FilesystemProber(probe, around.node(probe.node))
+        case MemoryProbe():
+            return memory.MemoryProber(probe, around.node(probe.node))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
         case AlertProbe():

@@ -13,6 +13,7 @@ from tests.systemd_lab import SystemdLab, systemd_lab_in
 __all__ = ["lab", "site", "systemd"]
 
 NEED_MACHINES = [
+    "test_disk_fill.py",
     "test_game_day.py",
     "test_guard_systemd.py",
     "test_lab_monitoring.py",
@@ -20,6 +21,7 @@ NEED_MACHINES = [
     "test_network_partition.py",
     "test_partition_guarded.py",
     "test_postgres_crash_systemd.py",
+    "test_resources.py",
 ]
 collect_ignore = [] if "systemd" in KINDS else NEED_MACHINES
 

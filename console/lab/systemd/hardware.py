@@ -38,7 +38,9 @@ class Hardware:
 
 HARDWARE = {
     "redfin": Hardware(
-        768, disks=(Disk("tmp", "/tmp", 256), Disk("ganuda", "/ganuda", 64)), never=("/ganuda", "/sag_data")
+        768,
+        disks=(Disk("tmp", "/tmp", 256), Disk("ganuda", "/ganuda", 64), Disk("sag_data", "/sag_data", 32)),
+        never=("/ganuda", "/sag_data"),
     ),
     "bluefin": Hardware(768, disks=(Disk("pg_data", "/pg_data", 512, filled=True),), never=("/pg_data",)),
     "greenfin": Hardware(768),

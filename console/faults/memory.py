@@ -1,0 +1,37 @@
+"""Pieces of POSIX sh that tell how much memory a node has, what is still to be had, what was killed for it."""
+
+from __future__ import annotations
+
+MEMORY = r"""memory() { # sets all_kb and free_kb: what the node has, and what it can still give without killing; in KB
+  set -- $(awk '/^MemTotal:/ { all = $2 } /^MemAvailable:/ { free = $2 } END { print all, free }' /proc/meminfo)
+  all_kb=$1 free_kb=$2
+  # A container's limit is that of its first process, or of a group around that.
+  while IFS=: read -r _ kinds group; do
+    case ,$kinds, in
+    ,,) tree=/sys/fs/cgroup most=memory.max now=memory.current cached='^inactive_file ' ;;
+    *,memory,*) tree=/sys/fs/cgroup/memory most=memory.limit_in_bytes now=memory.usage_in_bytes
+      cached='^total_inactive_file ' ;;
+    *) continue ;;
+    esac
+    while :; do
+      bytes=$(cat "$tree$group/$most" 2>/dev/null) || bytes=max
+      case $bytes in max | ???????????????????*) ;; *) # 19 digits are v1's word for no limit
+        [ $((bytes / 1024)) -ge "$all_kb" ] || all_kb=$((bytes / 1024))
+        bytes=$((bytes - $(cat "$tree$group/$now") + $(sed -n "s/$cached//p" "$tree$group/memory.stat")))
+        [ $((bytes / 1024)) -ge "$free_kb" ] || free_kb=$((bytes / 1024)) ;;
+      esac
+      [ -n "${group%/}" ] || break
+      group=${group%/*}
+    done
+  done </proc/1/cgroup
+}
+"""
+
+MB = 'mb() { echo "$(($1 / 1024)) MB"; } # KB\n'
+
+KILLED = r"""killed() { # how many processes the kernel has killed for want of memory: here, or on the whole machine
+  cat /sys/fs/cgroup/memory.events /proc/vmstat 2>/dev/null |
+    awk '$1 == "oom_kill" { n = $2; exit } END { print n + 0 }'
+}
+"""
+"""The kernel's counters: its log is not to be read in every container."""
