@@ -12,7 +12,7 @@ from console.faults import shell
 from console.faults.base import Fault, Scripts, Target
 from console.faults.disk_fill_sh import CLEAN, EFFECT, INJECT, LEVEL, PLACE, PREFLIGHT, RAILS, REVERT
 from console.faults.file_system import STACK
-from console.faults.memory import MB, MEMORY
+from console.faults.memory import MB, memory
 from console.terms import Risk
 
 Size = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6} ?[MGT]B$", description="a size like 500MB or 10GB")]
@@ -81,7 +81,7 @@ class DiskFill(Fault, frozen=True, tag="disk-fill"):
     def scripts(self, target: Target) -> Scripts:
         """Files in a folder of our own, named after the run; removed by that name."""
         head = f"{shell.head(target)}{self._names(target)}"
-        rails = f"{STACK}{MEMORY}{MB}{RAILS}{LEVEL}"
+        rails = f"{STACK}{memory(target.memory_limit_mb)}{MB}{RAILS}{LEVEL}"
         guarded = f"rails {shlex.join(target.never)}".rstrip() + "\n"
         return Scripts(
             inject=f"{shell.head(target, mark=self.kind)}{self._names(target)}{shell.KEEP}{rails}{guarded}{INJECT}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MEMORY = r"""memory() { # sets all_kb and free_kb: what the node has, and what it can still give without killing; in KB
+_MEMORY = r"""memory() { # sets all_kb and free_kb: what the node has, and what it can still give without killing; in KB
   set -- $(awk '/^MemTotal:/ { all = $2 } /^MemAvailable:/ { free = $2 } END { print all, free }' /proc/meminfo)
   all_kb=$1 free_kb=$2
   # A container's limit is that of its first process, or of a group around that.
@@ -24,8 +24,21 @@ MEMORY = r"""memory() { # sets all_kb and free_kb: what the node has, and what i
       group=${group%/*}
     done
   done </proc/1/cgroup
+  if [ "$limit_kb" -gt 0 ] && [ "$limit_kb" -lt "$all_kb" ]; then
+    # Nobody counts for this limit, so what the node's processes hold is added up; shared pages are theirs in parts.
+    all_kb=$limit_kb
+    set -- $(cat /proc/[0-9]*/smaps_rollup 2>/dev/null |
+      awk -v all="$all_kb" '/^(Pss|SwapPss):/ { all -= $2 } END { print (all > 0 ? all : 0) }')
+    [ "$1" -ge "$free_kb" ] || free_kb=$1
+  fi
 }
 """
+
+
+def memory(limit_mb: int | None) -> str:
+    """The function `memory`; `limit_mb` is the inventory's `memory_limit_mb` of the node, in MiB."""
+    return f"limit_kb={(limit_mb or 0) * 1024}\n{_MEMORY}"
+
 
 MB = 'mb() { echo "$(($1 / 1024)) MB"; } # KB\n'
 

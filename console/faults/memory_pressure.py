@@ -9,7 +9,7 @@ import msgspec
 from console.faults import shell
 from console.faults.base import Fault, Scripts, Target
 from console.faults.disk_fill import Size, kilobytes
-from console.faults.memory import KILLED, MB, MEMORY
+from console.faults.memory import KILLED, MB, memory
 from console.terms import Risk
 
 OVERTIME_S = 120
@@ -98,7 +98,8 @@ class MemoryPressure(Fault, frozen=True, tag="memory-pressure"):
     needs: ClassVar[tuple[str, ...]] = ("awk", "head", "stress-ng", "tail")
 
     percent: Annotated[int, msgspec.Meta(ge=1, le=95)] = 70
-    """How much is held, in per cent of what the node has: its memory, or its container's limit if that is less."""
+    """How much is held, in per cent of what the node has: the least of its memory, its container's limit and the
+    inventory's `memory_limit_mb`."""
     size: Size | None = None
     """Instead of `percent`: so much. Powers of 1024."""
     hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
@@ -133,21 +134,23 @@ class MemoryPressure(Fault, frozen=True, tag="memory-pressure"):
         """Who needs memory, waits or is killed."""
         killing = "may kill, ours first" if self.allow_oom else "should not have to kill: that is looked at before"
         return (
-            f"{self._much} of the memory of {target.node} is held for {self.hold_s:g} s, of the smaller of its memory "
-            f"and its container's limit; what needs more gets slower, caches shrink, and the kernel {killing}."
+            f"{self._much} of the memory of {target.node} is held for {self.hold_s:g} s, of the smallest of its "
+            f"memory, its container's limit and the inventory's; what needs more gets slower, caches shrink, and the "
+            f"kernel {killing}."
         )
 
     def scripts(self, target: Target) -> Scripts:
         """stress-ng where it is there, else what every system has; told how many bytes."""
         head = shell.head(target)
+        known = memory(target.memory_limit_mb)
         much = (
             f"percent={self.percent if self.size is None else 0} size={kilobytes(self.size) if self.size else 0} "
             f"oom_ok={int(self.allow_oom)} limit={self.hold_s + OVERTIME_S:.0f} # size in KB\n"
         )
         return Scripts(
-            inject=f"{shell.head(target, mark=self.kind)}{much}{MEMORY}{MB}{KILLED}{_GOAL}{_INJECT}",
-            effect=f"{head}{shell.MARKED}{MEMORY}{MB}{KILLED}{_HELD}{_EFFECT}",
-            revert=f"{head}{shell.stop_marked(self.kind)}{MEMORY}{MB}{_REVERT}",
+            inject=f"{shell.head(target, mark=self.kind)}{much}{known}{MB}{KILLED}{_GOAL}{_INJECT}",
+            effect=f"{head}{shell.MARKED}{known}{MB}{KILLED}{_HELD}{_EFFECT}",
+            revert=f"{head}{shell.stop_marked(self.kind)}{known}{MB}{_REVERT}",
             clean=f"{head}{shell.none_marked(self.kind, target)}",
-            preflight=f"set -eu\n{much}{MEMORY}{MB}{_GOAL}goal\n",
+            preflight=f"set -eu\n{much}{known}{MB}{_GOAL}goal\n",
         )

@@ -14,7 +14,7 @@ from console.lab.network import DISK, LOOPBACK, Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE
 
 Mapping = dict[str, object]
-MEMORY_LIMIT_MB = 256
+MEMORY_LIMIT_MB = 512
 """What a fault may take for the whole of a node's memory: the nodes share this machine's."""
 
 
@@ -52,6 +52,7 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             "run_dir": str(lab.node(node.name).run),
             "undo_dir": str(lab.node(node.name).undo),
             "disks": [*disks],
+            "memory_disks": [DISK] if network.own else [],
             "memory_limit_mb": MEMORY_LIMIT_MB,
             # There is no systemd here, and nothing in a lab is worth more than the practice.
             "shell_guard_for_high": True,

@@ -70,8 +70,8 @@ class Node(Part, frozen=True):
     undo_dir: Absolute = "/var/lib/gameday"
     """Where that is also kept, until it is proven clean, for a fault that outlives a reboot: a folder on a disk."""
     memory_limit_mb: Annotated[int, msgspec.Meta(ge=16)] | None = None
-    """What faults may take for the whole of its memory, in MiB. They compute shares from the least of this, the memory
-    cgroup's limit and MemTotal. For nodes that share a machine's memory without a limit that they could see."""
+    """What counts as the whole of its memory for faults and probes, in MiB, where that is less than MemTotal and its
+    container's limit; in use is then what the node's own processes hold. For nodes that share a machine's memory."""
     power_on: tuple[Text, ...] = ()
     """A command for the console's own machine that switches the node on, for one that does not come back."""
     production: bool = False

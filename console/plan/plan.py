@@ -337,6 +337,7 @@ class _Resolver:
             window=self.window.epochs if self.window else None,
             run_dir=node.run_dir,
             memory_disks=node.memory_disks,
+            memory_limit_mb=node.memory_limit_mb,
         )
         return PlannedAction(
             node=action.node,

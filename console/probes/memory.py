@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from console.errors import GamedayError, NodeUnreachable
-from console.faults.memory import MEMORY
+from console.faults.memory import memory
 from console.nodes.ssh import SshNode
 from console.plan.probe import MemoryProbe
 from console.probes.base import Observation
@@ -53,7 +53,9 @@ class MemoryProber:
         return Observation(status, text, at_s, max(0.0, at_s - began_s), {"used_pct": now_pct})
 
     async def _look(self) -> tuple[float, int]:
-        done = await self._node.run(f"{MEMORY}memory\necho $all_kb $free_kb", timeout_s=TIMEOUT_S)
+        done = await self._node.run(
+            f"{memory(self._node.spec.memory_limit_mb)}memory\necho $all_kb $free_kb", timeout_s=TIMEOUT_S
+        )
         words = done.stdout.split()
         if done.exit_status != 0 or len(words) != 2 or not words[0].isdigit() or int(words[0]) == 0:
             raise NodeUnreachable(f"{self._node.name}: its memory is not told: {done.stderr.strip()[:200]}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from console.faults.base import Target
-from console.faults.memory import KILLED, MB, MEMORY
+from console.faults.memory import KILLED, MB, memory
 from console.faults.memory_pressure import _GOAL, MemoryPressure
 from console.plan.preview import question
 from console.plan.probe import FilesystemProbe, MemoryProbe
@@ -192,7 +192,7 @@ def test_a_containers_limit_counts_where_it_is_less_than_the_memory(tmp_path: Pa
         file = tmp_path / "tree" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{text}\n")
-    program = MEMORY
+    program = memory(None)
     places = {"/proc/1/cgroup": "cgroup", "/proc/meminfo": "meminfo", "/sys/fs/cgroup": "tree"}
     for real, made in places.items():
         assert real in program
@@ -200,6 +200,27 @@ def test_a_containers_limit_counts_where_it_is_less_than_the_memory(tmp_path: Pa
     words = [*shell.split(), "-euc", f"{program}memory; echo $((all_kb / 1024)) $((free_kb / 1024))"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert tuple(map(int, done.stdout.split())) == expected_mb
+
+
+@pytest.mark.parametrize(
+    ("limit_mb", "expected_mb"), [(1024, "1024 904"), (100, "100 0"), (4096, "4096 2048"), (9000, "8192 2048")]
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_inventorys_limit_counts_where_it_is_less_and_what_the_nodes_processes_hold_is_added_up(
+    tmp_path: Path, shell: str, limit_mb: int, expected_mb: str
+) -> None:
+    (tmp_path / "cgroup").touch()
+    (tmp_path / "meminfo").write_text(f"MemTotal: {8 * 1024**2} kB\nMemAvailable: {2 * 1024**2} kB\n")
+    for pid, (pss, swapped) in {7: (60, 20), 12: (40, 0)}.items():
+        (tmp_path / str(pid)).mkdir()
+        rollup = f"Rss: 999999 kB\nPss: {pss * 1024} kB\nPss_Anon: 5 kB\nSwapPss: {swapped * 1024} kB\n"
+        (tmp_path / str(pid) / "smaps_rollup").write_text(rollup)
+    program = memory(limit_mb)
+    for real, made in {"/proc/1/cgroup": "cgroup", "/proc/meminfo": "meminfo", "/proc/[0-9]": "[0-9]"}.items():
+        assert real in program
+        program = program.replace(real, str(tmp_path / made))
+    words = [*shell.split(), "-euc", f"{program}memory; echo $((all_kb / 1024)) $((free_kb / 1024))"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == expected_mb
 
 
 def test_a_share_is_of_what_the_node_has() -> None:
