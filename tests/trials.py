@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.plan import library
+from tests.approvals import approved
 from tests.lab import Lab
 
 LEASE_S = 3.0
@@ -104,8 +105,7 @@ def _stderr(console: Console) -> str:
 def _begin(lab: Lab, scenario: str) -> Console:
     if scenario == "llm-gateway-kill":
         return Console(lab.start("run", str(_impatient(lab, scenario)), "--attest", "all", "--json"))
-    plan, approval = approved_plan(lab, scenario, *SCENARIOS[scenario])
-    return Console(lab.start("run", plan, "--approval", approval, "--attest", "all", "--json"))
+    return Console(lab.start("run", *approved(lab, scenario, *SCENARIOS[scenario]), "--attest", "all", "--json"))
 
 
 def _impatient(lab: Lab, scenario: str) -> Path:
@@ -115,18 +115,6 @@ def _impatient(lab: Lab, scenario: str) -> Path:
         text = library.find(scenario, None).read_text().replace("stable_for_s: 10", "stable_for_s: 1")
         file.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith("runbook:")))
     return file
-
-
-def approved_plan(lab: Lab, scenario: str, *settings: str) -> tuple[str, str]:
-    """A plan file and the TPM's approval of it."""
-    name = f"{Path(scenario).stem}-{time.monotonic_ns()}"
-    plan, approval = lab.root / f"{name}.json", lab.root / f"{name}.approval"
-    made = lab.inside("plan", scenario, *settings, "-o", str(plan))
-    assert made.code == 0, str(made)
-    key = lab.dir / "keys" / "tpm"
-    signed = lab.inside("approve", str(plan), "--as", "tpm@lab", "--key", str(key), "--yes", "-o", str(approval))
-    assert signed.code == 0, str(signed)
-    return str(plan), str(approval)
 
 
 def _be_rude(lab: Lab, console: Console, action: str) -> list[str]:

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from console.plan import library
+from tests.approvals import approved
 from tests.lab import Done, Lab
 
 A7 = "postgres-crash"
-COUNCIL = (1, 2, 3)
-
-
-def plan_of(lab: Lab, scenario: str, *options: str) -> str:
-    plan = lab.root / f"crash-{time.monotonic_ns()}.json"
-    made = lab.inside("plan", scenario, *options, "-o", str(plan))
-    assert made.code == 0, str(made)
-    return str(plan)
-
-
-def approved(lab: Lab, scenario: str = A7, *options: str) -> list[str]:
-    """A plan that the council has approved, as `run` takes it."""
-    plan = plan_of(lab, scenario, *options)
-    approvals: list[str] = []
-    for number in COUNCIL:
-        file = f"{plan}.{number}.approval"
-        key = lab.dir / "keys" / f"council-{number}"
-        signed = lab.inside("approve", plan, "--as", f"council-{number}@lab", "--key", str(key), "--yes", "-o", file)
-        assert signed.code == 0, str(signed)
-        approvals += ["--approval", file]
-    return [plan, *approvals]
 
 
 def crashed(lab: Lab, scenario: str = A7) -> Done:

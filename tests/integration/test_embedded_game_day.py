@@ -10,8 +10,9 @@ import pytest
 
 from console.lab import embedded
 from console.plan import library
+from tests.approvals import approved
 from tests.lab import Lab
-from tests.trials import GRACE_S, LEASE_S, Console, approved_plan
+from tests.trials import GRACE_S, LEASE_S, Console
 
 EXPERIMENTS: dict[str, tuple[str, ...]] = {
     "network-partition": ("--set", "hold_s=8"),
@@ -33,10 +34,9 @@ def impatient(lab: Lab, scenario: str) -> str:
     return str(file)
 
 
-def approved(lab: Lab, scenario: str) -> tuple[str, ...]:
+def short(lab: Lab, scenario: str) -> list[str]:
     """A short run of it, approved, as `run` takes it."""
-    plan, approval = approved_plan(lab, impatient(lab, scenario), *EXPERIMENTS[scenario])
-    return plan, "--approval", approval
+    return approved(lab, impatient(lab, scenario), *EXPERIMENTS[scenario])
 
 
 def state(lab: Lab) -> dict[str, str]:
@@ -47,7 +47,7 @@ def state(lab: Lab) -> dict[str, str]:
 @pytest.mark.parametrize("scenario", EXPERIMENTS)
 def test_it_passes_and_leaves_every_node_as_it_was(lab: Lab, scenario: str) -> None:
     before = state(lab)
-    done = lab.run(*approved(lab, scenario))
+    done = lab.run(*short(lab, scenario))
     assert done.code == 0, str(done)
     result = done.result
     assert (result["outcome"], result["effect_proven"], result["revert_proven"]) == ("passed", True, True)
@@ -60,7 +60,7 @@ def test_it_passes_and_leaves_every_node_as_it_was(lab: Lab, scenario: str) -> N
 @pytest.mark.parametrize("scenario", EXPERIMENTS)
 def test_it_is_gone_within_the_lease_and_a_second_when_the_console_is_killed(lab: Lab, scenario: str) -> None:
     before = state(lab)
-    console = Console(lab.start("run", *approved(lab, scenario), "--attest", "all", "--json"))
+    console = Console(lab.start("run", *short(lab, scenario), "--attest", "all", "--json"))
     reader = threading.Thread(target=console.read, daemon=True)
     reader.start()
     try:
@@ -79,7 +79,7 @@ def test_where_the_nodes_share_the_machine_the_firewall_is_told_as_missing_and_n
     lab = Lab(tmp_path)
     embedded.up(lab.dir, lease_s=LEASE_S, lifeline=True, shared=True)
     try:
-        done = lab.run(*approved(lab, "network-partition"))
+        done = lab.run(*short(lab, "network-partition"))
         assert (done.code, done.result["outcome"], done.result["reason"]) == (3, "not-run", "refused"), str(done)
         assert "firewall" in done.out
         assert "this node has no firewall of its own: asked for with --shared" in done.out

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.approvals import approved
 from tests.lab import Lab
-from tests.trials import approved_plan
 
 A2 = "pg-connection-exhaustion"
 ORDINARY_LIMIT = 57
@@ -11,8 +11,7 @@ ORDINARY_LIMIT = 57
 
 
 def test_an_approved_flood_reaches_the_limit_and_falls_back(lab: Lab) -> None:
-    plan, approval = approved_plan(lab, A2)
-    done = lab.run(plan, "--approval", approval)
+    done = lab.run(*approved(lab, A2))
     assert done.code == 0, str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
     assert done.result["metrics"]["bluefin/connections:federation"]["max"] == ORDINARY_LIMIT
@@ -30,7 +29,7 @@ def test_without_an_approval_nothing_is_run(lab: Lab) -> None:
 
 
 def test_an_approval_of_another_plan_does_not_count(lab: Lab) -> None:
-    _, approval = approved_plan(lab, A2)
-    plan, _ = approved_plan(lab, A2)
-    done = lab.run(plan, "--approval", approval)
+    _, *approvals = approved(lab, A2)
+    plan, *_ = approved(lab, A2)
+    done = lab.run(plan, *approvals)
     assert (done.code, done.result["reason"]) == (3, "approval"), str(done)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.crashes import A7, approved, crashed, evidence, impatient, observed, plan_of, sentence
+from tests.approvals import approved, planned
+from tests.integration.crashes import A7, crashed, evidence, impatient, observed, sentence
 from tests.lab import Lab
 from tests.trials import Console
 
@@ -170,7 +171,7 @@ def test_outside_of_its_maintenance_window_nothing_is_touched(lab: Lab, window: 
 
 
 def test_the_window_is_the_plans_own(lab: Lab) -> None:
-    plan = plan_of(lab, A7)
+    plan = planned(lab, A7)
     shown = lab.inside("plan", A7, "--window", "now/+90m")
     assert re.search(r"maintenance window: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d to .* UTC; outside of it nothing", shown.out)
     refused = lab.inside("run", plan, "--window", "now/+2h")
@@ -197,7 +198,7 @@ def test_a_database_without_a_backup_folder_is_refused_with_the_fix(lab: Lab) ->
 @pytest.mark.parametrize("moment", ["backup", "observe"])
 def test_a_killed_console_leaves_neither_the_writer_nor_its_table_nor_half_a_backup(lab: Lab, moment: str) -> None:
     before = postmaster(lab)
-    words = approved(lab)
+    words = approved(lab, A7)
     with locked(lab, "jr_memory") if moment == "backup" else nullcontext():
         console = Console(lab.start("run", *words, "--attest", "all", "--json"))
         reader = threading.Thread(target=console.read, daemon=True)

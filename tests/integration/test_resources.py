@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
+from tests.approvals import approved
 from tests.lab import Done
 from tests.systemd_lab import SystemdLab
-from tests.trials import approved_plan
 
 
 def passed(lab: SystemdLab, scenario: str, *settings: str) -> Done:
     """A run of that scenario which was approved, and passed."""
-    plan, approval = approved_plan(lab, scenario, *settings)
-    done = lab.run(plan, "--approval", approval)
+    done = lab.run(*approved(lab, scenario, *settings))
     assert (done.code, done.result["outcome"]) == (0, "passed"), str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
     assert {item["outcome"] for item in done.result["expectations"]} == {"pass"}
@@ -51,8 +50,8 @@ def test_the_share_of_the_machines_own_memory_is_taken_and_given_back(systemd_la
 
 
 def test_holders_that_the_kernel_kills_end_the_fault_early_and_the_node_lives(systemd_lab: SystemdLab) -> None:
-    plan, approval = approved_plan(systemd_lab, "memory-pressure", "--set", "size=2GB", "--set", "allow_oom=true")
-    done = systemd_lab.run(plan, "--approval", approval)
+    words = approved(systemd_lab, "memory-pressure", "--set", "size=2GB", "--set", "allow_oom=true")
+    done = systemd_lab.run(*words)
     assert (done.code, done.result["outcome"]) == (1, "failed"), str(done)
     assert done.result["revert_proven"] is True
     found = " ".join(event["text"] for event in done.events if event["event"] == "finding")

@@ -13,8 +13,9 @@ from signal import SIGCONT, SIGINT, SIGSTOP
 import pytest
 import yaml
 
+from tests.approvals import approved
 from tests.lab import Done, Lab
-from tests.trials import LEASE_S, Console, approved_plan
+from tests.trials import LEASE_S, Console
 
 LOOK = """\
 name: {name}
@@ -126,8 +127,7 @@ def test_what_cannot_be_run_is_skipped_with_its_reason_and_the_rest_is_run(lab: 
 
 
 def test_an_approved_plan_takes_its_scenarios_place_in_the_suite(lab: Lab) -> None:
-    plan, approval = approved_plan(lab, "pg-connection-exhaustion")
-    done = lab.run("suite:connections-exhaust", plan, "--approval", approval)
+    done = lab.run("suite:connections-exhaust", *approved(lab, "pg-connection-exhaustion"))
     assert done.code == 0, str(done)
     (test,) = done.result["tests"]
     assert (test["scenario"], test["outcome"]) == ("pg-connection-exhaustion", "passed")

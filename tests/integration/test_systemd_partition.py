@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.approvals import approved
 from tests.systemd_lab import SystemdLab
-from tests.trials import approved_plan
 
 
 def residue(lab: SystemdLab) -> list[str]:
@@ -22,8 +22,8 @@ def residue(lab: SystemdLab) -> list[str]:
 def test_it_passes_and_leaves_nothing(systemd_lab: SystemdLab, scenario: str, settings: tuple[str, ...]) -> None:
     lab = systemd_lab
     before = residue(lab)
-    plan, approval = approved_plan(lab, scenario, *(word for each in settings for word in ("--set", each)))
-    done = lab.run(plan, "--approval", approval, limit_s=170.0)
+    words = approved(lab, scenario, *(word for each in settings for word in ("--set", each)))
+    done = lab.run(*words, limit_s=170.0)
     assert done.code == 0, str(done)
     assert (done.result["outcome"], done.result["effect_proven"], done.result["revert_proven"]) == (
         "passed",
