@@ -82,6 +82,8 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
     number, name = _network()
     mount = (
         'for group in $groups; do mkdir "$group" && echo $$ >"$group/cgroup.procs" || exit; done; '
+        # What systemd-nspawn notes there would stay on the host.
+        "mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn && "
         f'mount -t tmpfs -o size={DISK_MB}m tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" && '
         'mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay "$1/root" && '
         'cp "$3" "$1/root/etc/ssh/ssh_host_ed25519_key" && shift 3 && exec "$@"'
