@@ -72,7 +72,8 @@ holds() { # whether one of those that take the memory is alive
     grep -qE '^(stress-ng|tail|busybox)'
 }
 if [ ! -e full ] && holds; then echo "in progress: $now"; exit 3; fi
-why="they ended: $(head -c 200 said 2>/dev/null | tr '\n' ' ')"
+said=$(head -c 200 said 2>/dev/null | tr '\n' ' ')
+why="they ended${said:+: $said}"
 [ $kills = 0 ] || why='the kernel killed them for want of memory'
 echo "$now: $why"
 exit 1

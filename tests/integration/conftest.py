@@ -13,9 +13,11 @@ from tests.systemd_lab import SystemdLab, systemd_lab_in
 __all__ = ["lab", "site", "systemd"]
 
 NEED_MACHINES = [
+    "test_a_second_console.py",
     "test_disk_fill.py",
     "test_game_day.py",
     "test_guard_systemd.py",
+    "test_it_does_not_lie.py",
     "test_lab_monitoring.py",
     "test_lab_systemd.py",
     "test_network_partition.py",

@@ -1,6 +1,7 @@
 """The llm-gateway of the lab: a real ASGI application, run by `uvicorn gateway:app`.
 
-GATEWAY_MODE says how it behaves: `ok`; `unhealthy` (/health stays 500); `flapping` (well for 3 s, then it dies).
+GATEWAY_MODE says how it behaves: `ok`; `unhealthy` (/health stays 500); `flapping` (it dies GATEWAY_LIFE_S, else 3 s,
+after its start).
 The moment of the first 200 of /health after each start goes to GATEWAY_LOG as CLOCK_MONOTONIC: the truth that
 measured recovery times are compared with. The gateway asks itself too, so that this moment depends on no prober.
 """
@@ -23,10 +24,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 POOL_SIZE = 3
-FLAPPING_LIFE_S = 3.0
 
 MODE = os.environ.get("GATEWAY_MODE", "ok")
 LOG = os.environ.get("GATEWAY_LOG", os.devnull)
+LIFE_S = float(os.environ.get("GATEWAY_LIFE_S", "3"))
+"""For how long it is well where it flaps, in seconds from its start."""
 PORT = int(os.environ.get("GATEWAY_PORT", "0"))
 
 
@@ -105,7 +107,7 @@ class Gateway:
             await asyncio.sleep(0.005)
 
     async def _die_soon(self) -> None:
-        await asyncio.sleep(FLAPPING_LIFE_S)
+        await asyncio.sleep(LIFE_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
