@@ -32,6 +32,7 @@ test: setup ## All tests, with the labs for real (as root on Linux also the syst
 # What the systemd lab's machines need, and their image, so that no test waits for it.
 machines: setup
 	@for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 iptables:iptables ping:iputils-ping mkfs.ext4:e2fsprogs; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
+	@[ "$$(cat /proc/sys/fs/inotify/max_user_instances)" -ge 1024 ] || sysctl -qw fs.inotify.max_user_instances=1024 # 7 a machine
 	@$(BIN)/python -m console.lab.systemd.image
 
 check: setup ## Format, lint, types, imports

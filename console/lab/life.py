@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import urllib.request
@@ -40,6 +41,8 @@ class Keeper(ABC):
     def __init__(self, lab: LabLayout) -> None:
         self._lab = lab
         self._over = asyncio.Event()
+        self._died = ""
+        """Which node died, with its last words."""
         self._tasks: list[asyncio.Task[None]] = []
         """What runs while the lab is up; cancelled before it goes down."""
 
@@ -66,6 +69,8 @@ class Keeper(ABC):
                 up.result()
                 say("ready", self._lab.inventory)
                 await over
+            elif self._died:
+                raise GamedayError(self._died)
         except (GamedayError, OSError) as error:
             say("failed", error)
             code = 1
@@ -84,11 +89,25 @@ class Keeper(ABC):
             self._over.set()
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
 
-    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """A lab with a dead node is no lab: end it, rather than leave that node's processes to nobody."""
+    async def _watch(self, name: str, process: asyncio.subprocess.Process, log: Path | None = None) -> None:
+        """A lab with a dead node is no lab: end it, rather than leave that node's processes to nobody.
+
+        `log`: where its last words may be.
+        """
         await process.wait()
-        print(f"node {name} died, the lab goes down", file=sys.stderr, flush=True)  # noqa: T201 -- the daemon's log
+        self._died = f"node {name} died{last_words(log)}"
+        print(f"{self._died}, the lab goes down", file=sys.stderr, flush=True)  # noqa: T201 -- the daemon's log
         self._over.set()
+
+
+def last_words(log: Path | None) -> str:
+    """The end of a console's log in one line, without colours; empty where there is none."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-6:] if log else []
+    except OSError:
+        return ""
+    said = " / ".join(line for raw in lines if (line := re.sub(r"\x1b\[[0-9;]*m", "", raw).strip()))
+    return f": {said}" if said else ""
 
 
 async def await_healthy(network: Network, linked: Callable[[], Awaitable[str]]) -> None:

@@ -71,7 +71,8 @@ class Daemon(Keeper):
             await machine.start(below, self._switch.pid)
             if not machine.process:
                 raise GamedayError(f"{name} did not start")
-            self._tasks.append(asyncio.create_task(self._watch(name, machine.process)))
+            console_log = machine.layout.log / "console.log"
+            self._tasks.append(asyncio.create_task(self._watch(name, machine.process, console_log)))
             self._tasks.append(asyncio.create_task(machine.tell_memory()))
         await bluefin.booted()
         say("progress", "bluefin: roles, tables and the first backup")
