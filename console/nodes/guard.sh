@@ -61,8 +61,8 @@ take_back() {
     printf 'run %s\noperator %s\nwhy %s\nreverted %s\nat %s\nboot %s\n' \
         "$RUN" "$OPERATOR" "$1" "$reverted" "$(date +%s)" "$line" >"$D/ended"
     echo "reverted $reverted" >"$D/result.new" && mv "$D/result.new" "$D/result"
-    rm -f "$D/stop" # whoever has asked meanwhile is served by this
-    cp "$D/ended" "$R/$RUN.new" && mv "$R/$RUN.new" "$R/$RUN.ended" # last: `stop` waits for it
+    cp "$D/ended" "$R/$RUN.new" && mv "$R/$RUN.new" "$R/$RUN.ended"
+    rm -f "$D/stop" # last: whoever has asked meanwhile is served by this, and waits for it
     [ "$reverted" = 0 ]
 }
 
@@ -155,11 +155,11 @@ stop() {
     if grep -q '^clean 0$' "$R/$RUN.ended" 2>/dev/null; then
         : # it has proven itself clean, and is about to vanish: its proof is not touched
     elif guarded; then
-        is_reverted || grep -q '^reverted 0$' "$R/$RUN.ended" 2>/dev/null || rm -f "$R/$RUN.ended"
+        # What is written of the end is the guard's own: it may be writing just now that the fault is gone.
         tell stop
         now
         limit=$((now + REVERT_LIMIT + 500))
-        until [ -e "$R/$RUN.ended" ] || [ "$now" -ge "$limit" ]; do
+        until { [ ! -e "$D/stop" ] && [ -e "$R/$RUN.ended" ]; } || [ "$now" -ge "$limit" ]; do
             nap 0.05
             now
         done

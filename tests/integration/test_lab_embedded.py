@@ -522,8 +522,3 @@ def test_the_command_line_refuses_a_folder_with_something_else_in_it(tmp_path: P
     refused = run_cli("up", "--dir", str(tmp_path))
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-def test_the_systemd_lab_says_in_a_sentence_that_it_is_not_built() -> None:
-    refused = run_cli("up", "--kind", "systemd")
-    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
