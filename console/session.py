@@ -17,7 +17,8 @@ from console.handle import RunHandle
 from console.plan import library
 from console.plan.approval import Approval
 from console.plan.inventory import Inventory, load_inventory
-from console.plan.plan import Plan, check_against, new_run_id, resolve
+from console.plan.plan import Plan, check_against, new_run_id
+from console.plan.resolve import resolve
 from console.plan.scenario import Scenario, load_scenario
 from console.plan.window import parse
 from console.record import journal, runs

@@ -50,6 +50,7 @@ def plan(  # noqa: PLR0917 (click gives them by name)
     from console.plan import approval, library
     from console.plan import plan as plans
     from console.plan.inventory import load_inventory
+    from console.plan.resolve import resolve
     from console.plan.scenario import load_scenario
     from console.plan.window import parse
 
@@ -57,7 +58,7 @@ def plan(  # noqa: PLR0917 (click gives them by name)
     created = datetime.now(UTC)
     file = library.find(scenario, known)
     chosen = load_scenario(file, pairs("--set", settings))
-    made = plans.resolve(
+    made = resolve(
         chosen,
         known,
         operator=operator or approval.operator_for(chosen.risk, known),

@@ -16,8 +16,9 @@ from console.faults.base import Scripts
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.process_signal import ProcessSignal
 from console.plan.inventory import Approvals, Database, Inventory, Node, Service
-from console.plan.plan import Plan, resolve
+from console.plan.plan import Plan
 from console.plan.probe import ConnectionsProbe, HttpProbe, ServiceProbe, SqlProbe
+from console.plan.resolve import resolve
 from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.plot.series import Point
 from console.run.readiness import Readiness

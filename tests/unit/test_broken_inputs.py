@@ -16,6 +16,7 @@ import pytest
 from console.errors import BadInput
 from console.plan import approval, plan, preview, strict
 from console.plan.inventory import Inventory, load_inventory
+from console.plan.resolve import resolve as resolved
 from console.plan.scenario import load_scenario
 
 HERE = Path(__file__).parent / "broken"
@@ -29,7 +30,7 @@ Json = dict[str, Any]
 
 def resolve(file: Path) -> plan.Plan:
     inventory = load_inventory(WHOLE_INVENTORY)
-    return plan.resolve(load_scenario(file), inventory, operator="ada", run="k3m9wxyz", created=CREATED, file=file)
+    return resolved(load_scenario(file), inventory, operator="ada", run="k3m9wxyz", created=CREATED, file=file)
 
 
 LOAD: dict[str, Load] = {"inventory": load_inventory, "scenario": load_scenario, "names": resolve}

@@ -13,9 +13,10 @@ import pytest
 from console import events as ev
 from console.errors import BadInput, Refused
 from console.plan.inventory import Inventory, Monitoring, Node, load_inventory
-from console.plan.plan import Plan, check_against, resolve
+from console.plan.plan import Plan, check_against
 from console.plan.preview import render
 from console.plan.probe import AlertProbe
+from console.plan.resolve import resolve
 from console.plan.scenario import Expectation, Scenario, load_scenario
 from console.probes.base import Unasked, prober
 from console.record import result, sections

@@ -17,7 +17,8 @@ from console.faults.needs import NEEDS, Answer, answers, question
 from console.fleet import NodeView
 from console.nodes.capabilities import checks
 from console.plan.inventory import Inventory, load_inventory
-from console.plan.plan import Plan, resolve
+from console.plan.plan import Plan
+from console.plan.resolve import resolve
 from console.plan.scenario import load_scenario
 from console.run.rails import known_rails
 from console.run.readiness import readiness, wanted

@@ -14,6 +14,7 @@ from console.plan import plan
 from console.plan.inventory import Inventory, Node, Service
 from console.plan.preview import render
 from console.plan.probe import HttpProbe, PingProbe
+from console.plan.resolve import resolve
 from console.plan.scenario import Action, Scenario, SteadyState
 from console.terms import Category, Risk
 
@@ -39,7 +40,7 @@ def inventory(*, greenfin: dict[str, Any] | None = None, redfin: dict[str, Any] 
 
 
 def resolved(known: Inventory) -> plan.Plan:
-    return plan.resolve(SCENARIO, known, operator="ada", run="k3m9wxyz", created=datetime(2026, 11, 21, tzinfo=UTC))
+    return resolve(SCENARIO, known, operator="ada", run="k3m9wxyz", created=datetime(2026, 11, 21, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("redfin", "address"), [({}, "192.0.2.1"), ({"peer_address": "10.0.0.1"}, "10.0.0.1")])
