@@ -256,7 +256,8 @@ class Sampled(Event, frozen=True, tag="sample"):
     """Numbers seen on a node in one tick; a name that is missing was not seen.
 
     Names: cpu_pct, memory_used_bytes, memory_total_bytes, disk_used_bytes:MOUNT, disk_total_bytes:MOUNT, load_1m,
-    restarts:SERVICE, connections:DATABASE, connections_max:DATABASE, lease_left_s.
+    restarts:SERVICE, connections:DATABASE, connections_max:DATABASE, lease_left_s,
+    answers:STEADY_STATE (1: it answers as it should, 0: it does not).
     """
 
     node: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import asyncssh
 
 CONNECT_TIMEOUT_S = 5.0
@@ -14,6 +16,8 @@ def cause(error: BaseException) -> str:
     'connection refused'
     >>> cause(TimeoutError())
     'no answer within 5 s'
+    >>> cause(OSError(113, "Connect call failed ('10.0.0.7', 22)"))
+    'no route to host'
     """
     match error:
         case asyncssh.HostKeyNotVerifiable():
@@ -31,7 +35,8 @@ def cause(error: BaseException) -> str:
         case BrokenPipeError():
             return "the command does not read any more"
         case asyncssh.ConnectionLost() | ConnectionError():
-            return f"connection lost: {_words(error)}"
+            why = _words(error)
+            return "connection lost" + f": {why}" * (why.lower() != "connection lost")
         case asyncssh.Error():
             return error.reason or type(error).__name__
     return _words(error)
@@ -39,4 +44,6 @@ def cause(error: BaseException) -> str:
 
 def _words(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno and text.startswith("Connect call failed"):  # asyncio's own words
+        text = os.strerror(error.errno).lower()
     return " ".join(text.split()) or type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.events import NodeBooted
 
-BAR = 24
+BAR = 18
 """Cells of the longest bar."""
 
 
@@ -17,8 +17,8 @@ def boot_lines(boot: NodeBooted) -> list[str]:
     >>> boot = NodeBooted(at_s=0, node="redfin", **seen)
     >>> for line in boot_lines(boot): print(line)
     redfin: gone at T+2.0 s, back at T+9.0 s ± 0.3; from the beginning of userspace:
-    ━━━━━━━━━━━━●              0.50 s  sshd
-    ━━━━━━━━━━━━━━━━━━━━━━━━●  1.00 s  gateway
+    ━━━━━━━━━●           0.50 s  sshd
+    ━━━━━━━━━━━━━━━━━━●  1.00 s  gateway
     ✗ not active: ui
     """
     gone = "not seen going" if boot.gone_after_s is None else f"gone at T+{boot.gone_after_s:.1f} s"

@@ -55,22 +55,18 @@ def thin(points: Sequence[Point], start_s: float, end_s: float, columns: int) ->
 
     >>> thin([(0, 5), (1, 5), (2, 99), (3, 5), (4, 5)], 0, 10, 2)
     [(0, 5), (2, 99)]
+    >>> thin([(0, 1), (1, 1), (1, 0), (2, 0)], 0, 2, 1)
+    [(0, 1), (1, 0)]
     """
     span_s = max(end_s - start_s, 1e-9)
-    kept: list[Point] = []
-    column = -1
-    low = high = (0.0, 0.0)
+    columned: dict[int, list[Point]] = {}
     for point in points:
-        here = min(columns - 1, max(0, int((point[0] - start_s) / span_s * columns)))
-        if here != column:
-            if column >= 0:
-                kept += sorted({low, high})
-            column, low, high = here, point, point
-        else:
-            low = min(low, point, key=lambda p: p[1])
-            high = max(high, point, key=lambda p: p[1])
-    if column >= 0:
-        kept += sorted({low, high})
+        column = int((point[0] - start_s) / span_s * columns)
+        columned.setdefault(min(columns - 1, max(0, column)), []).append(point)
+    kept: list[Point] = []
+    for here in columned.values():
+        low, high = (pick(range(len(here)), key=lambda at: here[at][1]) for pick in (min, max))
+        kept += [here[at] for at in sorted({low, high})]
     return kept
 
 

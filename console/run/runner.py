@@ -18,6 +18,7 @@ from console.record import runs
 from console.record.home import private_folder, write_atomically
 from console.record.journal import Journal
 from console.record.outbox import Outbox
+from console.run.answers import Answers
 from console.run.checklist import attest, attest_expectation, post_items, pre_items
 from console.run.closing import Closing
 from console.run.experiment import Experiment
@@ -82,7 +83,11 @@ class Runner:
             await self._launched.wait()
             inbox.cancel()
             if self._given_up is None:
-                await self.experiment.run()
+                answers = asyncio.create_task(Answers(self.plan, self.fleet, self.recorder).run())
+                try:
+                    await self.experiment.run()
+                finally:
+                    answers.cancel()
             await self._close()
         finally:
             inbox.cancel()

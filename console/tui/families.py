@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +22,8 @@ class Series(msgspec.Struct, frozen=True):
     unit: str = ""
     total: float = 0.0
     """What the newest value is a part of, for the words beside it; 0: nothing."""
+    named: tuple[str, ...] = ()
+    """What the values 0, 1, ... are called; empty: they are numbers."""
 
     @property
     def value(self) -> str:
@@ -31,11 +34,42 @@ class Series(msgspec.Struct, frozen=True):
         """
         if not self.points:
             return "?"
+        if self.named:
+            return self.name(self.points[-1][1])
         newest = f"{self.points[-1][1]:.0f}{self.unit}"
         return f"{newest} of {self.total:.0f}" if self.total else newest
 
+    def name(self, value: float) -> str:
+        """A value as the axis says it.
+
+        >>> Series("x", (), 0, 1, named=("no", "yes")).name(1.0), Series("x", (), 0, 60, " %").name(60.0)
+        ('yes', '60%')
+        """
+        return self.named[round(value)] if self.named else f"{value:g}{self.unit.strip()}"
+
 
 FAMILIES = ("connections", "memory", "disk", "restarts")
+"""The charts of a run about which nothing more is known."""
+BY_FAULT = {
+    "process-signal": ("answers", "memory", "connections", "restarts"),
+    "service-restart": ("answers", "memory", "cpu", "restarts"),
+    "network-partition": ("answers", "connections", "cpu", "restarts"),
+    "disk-fill": ("disk", "answers", "memory", "restarts"),
+    "memory-pressure": ("memory", "cpu", "load", "restarts"),
+    "cpu-pressure": ("cpu", "load", "memory", "restarts"),
+    "node-reboot": ("answers", "connections"),
+}
+"""Kind of fault -> its charts; those of a reboot leave room for the order in which it came back."""
+
+
+def charts(state: RunState) -> tuple[str, ...]:
+    """The families that tell most of this run.
+
+    >>> charts(RunState())
+    ('connections', 'memory', 'disk', 'restarts')
+    """
+    kind = re.match(r"[a-z-]*", state.started.fault if state.started else "")
+    return BY_FAULT.get(kind[0] if kind else "", FAMILIES)
 
 
 def families(state: RunState) -> dict[str, list[Series]]:
@@ -45,7 +79,15 @@ def families(state: RunState) -> dict[str, list[Series]]:
         "memory": _ordered(state, _ratio(state, "memory_used_bytes", "memory_total_bytes", percent=True)),
         "disk": _ordered(state, _ratio(state, "disk_used_bytes:", "disk_total_bytes:", percent=True, zoom=True)),
         "restarts": _ordered(state, _restarts(state)),
+        "cpu": _ordered(state, _plain(state, "cpu_pct", 100.0, " %")),
+        "load": _ordered(state, _plain(state, "load_1m")),
+        "answers": _ordered(state, _answers(state)),
     }
+
+
+def reboots(state: RunState) -> bool:
+    """Whether the run makes a node boot again, so that there is an order of services to show."""
+    return bool(state.started and state.started.fault.startswith("node-reboot"))
 
 
 def _ordered(state: RunState, found: list[tuple[str, Series]]) -> list[Series]:
@@ -95,6 +137,24 @@ def _restarts(state: RunState) -> list[tuple[str, Series]]:
             low, high = bounds([value for _, value in points])
             found.append((node, Series(f"{node} {name.removeprefix('restarts:')}", steps(points), low, max(high, 2.0))))
     return found
+
+
+def _plain(state: RunState, metric: str, ceiling: float | None = None, unit: str = "") -> list[tuple[str, Series]]:
+    found = []
+    for key, points in state.metrics.items():
+        node, _, name = key.partition("/")
+        if name == metric:
+            low, high = bounds([value for _, value in points], ceiling=ceiling)
+            found.append((node, Series(node, points, low, high, unit)))
+    return found
+
+
+def _answers(state: RunState) -> list[tuple[str, Series]]:
+    return [
+        (key.partition("/")[0], Series(key.partition(":")[2], steps(points), 0.0, 1.0, named=("no", "yes")))
+        for key, points in state.metrics.items()
+        if key.partition("/")[2].startswith("answers:")
+    ]
 
 
 def fault_window(state: RunState, now_s: float) -> tuple[float, float] | None:

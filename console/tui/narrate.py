@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -39,7 +40,7 @@ def headline(state: RunState, now_s: float) -> Headline:
     return Headline(state.phase.value, time, _next(state, now_s), tone)
 
 
-_WHY: Final = {Reason.OPERATOR: "by the operator", Reason.EXPECTATION: "an expectation was missed"}
+_WHY: Final = {Reason.OPERATOR: "by the operator"}
 
 
 def _concluded(state: RunState) -> Headline:
@@ -50,9 +51,12 @@ def _concluded(state: RunState) -> Headline:
     recovered = (
         f"recovered in {state.recovery.seconds:.1f} s" if state.recovery and outcome is not Outcome.NOT_RUN else ""
     )
-    return Headline(
-        f"{glyph} {outcome.value}".strip(), "", recovered or _WHY.get(reason, reason.value.replace("-", " ")), tone
-    )
+    found = [e.status for e in state.expectations.values()]
+    counted = {Reason.EXPECTATION: (Status.FAIL, "missed"), Reason.NONE: (Status.PASS, "met")}.get(reason)
+    why = recovered or _WHY.get(reason, reason.value.replace("-", " "))
+    if counted and counted[0] in found and not (recovered and outcome is Outcome.PASSED):
+        why = f"{found.count(counted[0])} of {len(found)} {counted[1]}"
+    return Headline(f"{glyph} {outcome.value}".strip(), "", why, tone)
 
 
 def _taken_back(state: RunState) -> bool:
@@ -97,7 +101,7 @@ def _next(state: RunState, now_s: float) -> str:
 
 def awaited(state: RunState, now_s: float) -> str:
     """The expectation that is due first, its limit and what is left of it; else for how long the fault is held."""
-    due = next_due(state)
+    due = next_due(state, now_s)
     if due:
         expectation, limit_s, start = due
         name = expectation.brief.id.replace("-", " ")
@@ -114,7 +118,7 @@ def awaited(state: RunState, now_s: float) -> str:
     return "all met" if state.expectations and not pending else "watching"
 
 
-def next_due(state: RunState) -> tuple[ExpectationState, float, str] | None:
+def next_due(state: RunState, now_s: float) -> tuple[ExpectationState, float, str] | None:
     """The pending expectation that is due first, its limit on the console's clock, and T or R, which it counts from."""
     dues = []
     for expectation in state.expectations.values():
@@ -123,7 +127,8 @@ def next_due(state: RunState) -> tuple[ExpectationState, float, str] | None:
         )
         if expectation.status is Status.PENDING and start_s is not None:
             dues.append((start_s + expectation.brief.within_s, expectation, letter))
-    due = min(dues, key=lambda item: item[0], default=None)
+    # What is being judged, or must hold throughout, is past its limit: what is still to come says more.
+    due = min(dues, key=lambda item: (item[0] < now_s, item[0]), default=None)
     return (due[1], due[0], due[2]) if due else None
 
 
@@ -134,13 +139,14 @@ _TOLD = {
 
 def without_repeats(log: Sequence[ev.AnyEvent]) -> list[ev.AnyEvent]:
     """The log without the proofs that only say again what was proven before: a held fault is proven every 5 s."""
-    told: dict[str, tuple[Status, str]] = {}
+    told: dict[str, tuple[Status, str]] = {}  # without its numbers: a count that goes on is no news
     kept: list[ev.AnyEvent] = []
     for event in log:
         if isinstance(event, ev.EffectJudged):
-            if told.get(event.node) == (event.status, event.evidence):
+            proof = (event.status, re.sub(r"\d+", "", event.evidence))
+            if told.get(event.node) == proof:
                 continue
-            told[event.node] = (event.status, event.evidence)
+            told[event.node] = proof
         kept.append(event)
     return kept
 

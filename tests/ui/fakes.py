@@ -513,6 +513,10 @@ class FakeSession(Subject):
             connections_at_s=self.now_s if database else None,
         )
 
+    def see_all(self) -> None:
+        """Every node was seen just now."""
+        self.fleet = {name: replace(node, seen_at_s=self.now_s) for name, node in self.fleet.items()}
+
     def set_node(self, name: str, **changes: object) -> None:
         self.fleet[name] = replace(self.fleet[name], **changes)  # type: ignore[arg-type]
         self.changed()

@@ -26,6 +26,7 @@ def lead(app: GamedayApp, session: FakeSession, run: FakeRun) -> FakeRun:
     """Make it the run that the console leads."""
     session.run = run
     session.now_s = run.state.now_s + 0.3
+    session.see_all()
     app.lead(run)
     return run
 
@@ -84,6 +85,7 @@ def live_at(after_s: float) -> Scene:
         ]
         run = lead(app, session, FakeRun(events))
         session.now_s = START_S + 20.3 + after_s
+        session.see_all()
         run.guards = {"bluefin": 9.2, "redfin": 8.7}
         await push(app, pilot, LiveScreen(run, run))
 

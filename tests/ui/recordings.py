@@ -80,6 +80,7 @@ def sample(
             "disk_total_bytes:/tmp": 16e9,
             "restarts:llm-gateway": 1.0 if came_back else 0.0,
             "load_1m": 1.2,
+            "answers:gateway-healthy": 0.0 if away else 1.0,
         },
         states={"llm-gateway": "activating (auto-restart)" if away else "active (running)"},
     )

@@ -296,7 +296,7 @@ async def test_f1_explains_the_pane_with_the_focus_and_its_keys(session: FakeSes
     app = GamedayApp(session)
     async with app.run_test(size=(120, 40)) as pilot:
         await pages.live(app, session, pilot)
-        app.screen.query_one("#chart-disk").focus()
+        app.screen.query_one("#chart-restarts").focus()
         await pilot.press("f1")
         await pilot.pause()
         dialog = app.screen

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from console.cli import main
+from console.plan.scenario import load_scenario
 from console.tui.keys import key_table
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,13 @@ def test_every_command_exists_with_its_options(line: str) -> None:
         assert any(option in parameter.opts for command in commands for parameter in command.params), (line, option)
 
 
-def test_three_pictures_are_shown_and_are_there() -> None:
-    assert len(PICTURES) == 3
+def test_every_experiment_is_in_the_table_with_its_risk() -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (low|medium|high) \|", README, re.MULTILINE))
+    shipped = {file.stem: load_scenario(file) for file in (ROOT / "scenarios").glob("*.yaml")}
+    assert rows == {name: shipped[name].risk.value for name in rows}
+    assert [name for name, scenario in shipped.items() if scenario.method and f"`{name}`" not in README] == []
+
+
+def test_pictures_are_shown_and_are_there() -> None:
+    assert PICTURES
     assert [picture for picture in PICTURES if not (ROOT / picture).is_file()] == []

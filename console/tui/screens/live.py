@@ -12,22 +12,22 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.tui import keys, words
-from console.tui.families import FAMILIES, chart_span, families, fault_window
+from console.tui.families import chart_span, charts, families, fault_window, reboots
 from console.tui.narrate import headline, without_repeats
 from console.tui.ports import RunHandle, RunView
 from console.tui.replay import Replay
 from console.tui.screens.dialog import PromptDialog
 from console.tui.screens.page import Page
 from console.tui.widgets.big_line import BigLine
+from console.tui.widgets.boot_order import BootOrder
 from console.tui.widgets.event_log import EventLog
 from console.tui.widgets.expectation_list import ExpectationList
+from console.tui.widgets.node_pane import away
 from console.tui.widgets.phase_strip import PhaseStrip
 from console.tui.widgets.time_chart import TimeChart
 
-MOST_BY_HAND = 2
-"""So many nodes' commands are shown; `y` copies all, and the run's folder keeps them."""
 LINES_BY_HAND = 3
-"""Lines for one node's command; half a command would be worse than none."""
+"""Lines for the commands; half a command would be worse than none. `y` copies all, and the run's folder has them."""
 FILE = "revert-by-hand.txt in the run's folder"
 
 
@@ -53,8 +53,13 @@ class LiveScreen(Page):
         """Big line, phases, charts, expectations beside the log, the way to revert by hand."""
         yield BigLine()
         yield PhaseStrip()
+        yield Static(id="away")
+        first, *others = charts(self.view.state)
         with Grid(id="charts"):
-            for family in FAMILIES:
+            yield TimeChart(first)
+            if reboots(self.view.state):
+                yield BootOrder()
+            for family in others:
                 yield TimeChart(family)
         with Horizontal(id="told"):
             yield ExpectationList()
@@ -83,6 +88,11 @@ class LiveScreen(Page):
         zero_s = state.injected_at_s
         self.query_one(BigLine).show(headline(state, now_s))
         self.query_one(PhaseStrip).show(state)
+        unseen = self._away(now_s)
+        self.query_one("#away").display = bool(unseen)
+        self.query_one("#away", Static).update(unseen)
+        for order in self.query(BootOrder):
+            order.show(state, now_s)
         drawn, span, window = families(state), chart_span(state, now_s), fault_window(state, now_s)
         seen_until_s = min(now_s, state.conclusion.at_s) if state.conclusion else now_s
         for chart in self.query(TimeChart):
@@ -93,6 +103,19 @@ class LiveScreen(Page):
         self.query_one("#bottom").display = bool(bottom)
         self.query_one("#bottom", Static).update(bottom)
         self.refresh_bindings()
+
+    def _away(self, now_s: float) -> Content:
+        """The nodes that are not seen; of a run that is past or another's, those that it did not see."""
+        if self.handle and not self.view.state.ended:
+            seen = [away(view, now_s) for view in self.console_app.session.fleet.values()]
+        else:
+            nodes = {} if self.view.state.conclusion else self.view.state.nodes
+            seen = [
+                Content.assemble(("✗ ", words.BAD), (name, "bold"), (f" not seen: {node.link_why}", words.BAD))
+                for name, node in nodes.items()
+                if not node.link_up
+            ]
+        return Content("\n").join(words.fit(line, self.size.width - 4) for line in seen if line)
 
     def _bottom(self, now_s: float) -> Content:
         state = self.view.state
@@ -116,11 +139,9 @@ class LiveScreen(Page):
             )
         held = [(name, node.hand_revert) for name, node in state.nodes.items() if node.held and node.hand_revert]
         targets = state.started.targets if state.started else ()
-        held.sort(key=lambda item: item[0] not in targets)
-        lines = [_by_hand(name, command, self.size.width - 4) for name, command in held]
-        tall = self.has_class("-tall")
-        shown = Content("\n").join(lines[:MOST_BY_HAND] if tall else lines[:1])
-        if len(shown.split("\n")) <= (MOST_BY_HAND if tall else 1) * LINES_BY_HAND:
+        broken = [item for item in held if item[0] in targets] or held  # on the others there is only a guard
+        shown = Content("\n").join(_by_hand(name, command, self.size.width - 4) for name, command in broken)
+        if len(shown.split("\n")) <= LINES_BY_HAND:
             return shown
         names = " and ".join(name for name, _ in held)
         return Content.assemble(

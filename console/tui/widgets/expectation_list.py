@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual.content import Content
 from textual.widgets import Static
 
-from console.plot.boot import boot_lines
 from console.state import ExpectationState, RunState
 from console.terms import Status
 from console.tui import words
+
+INDENT = " " * 10
 
 
 class ExpectationList(Static, can_focus=True):
@@ -31,21 +34,38 @@ class ExpectationList(Static, can_focus=True):
         met = sum(e.status is Status.PASS and not e.attested for e in state.expectations.values())
         self.border_subtitle = f"{met} of {count} met" if count else ""
         roomy = size.height >= count * 2
-        lines = [
-            line
-            for e in state.expectations.values()
-            for line in expectation_lines(e, state, now_s, size.width, roomy=roomy)
-        ]
-        for boot in state.boots.values():
-            lines += [words.fit(words.text(line), size.width) for line in boot_lines(boot)]
+        spare = size.height - count * 2 if roomy else 0
+        lines: list[Content] = []
+        for e in state.expectations.values():
+            told = expectation_lines(e, state, now_s, size.width, roomy=roomy, spare=spare)
+            spare -= max(0, len(told) - 2)
+            lines += told
+        if len(lines) > size.height > 0:
+            lines = _most_urgent(state, now_s, size.width, size.height)
         content = Content("\n").join(lines or [words.text("nothing: an observation", words.QUIET)])
         if not content.is_same(self._lines):
             self._lines = content
             self.update(content, layout=False)
 
 
-def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width: int, *, roomy: bool) -> list[Content]:
-    """An expectation in one or two lines of `width` cells."""
+URGENCY: Final = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PENDING: 2, Status.PASS: 3}
+
+
+def _most_urgent(state: RunState, now_s: float, width: int, height: int) -> list[Content]:
+    """As many as fit, in their order; those that are met go first where there is no room."""
+    every = list(state.expectations.values())
+    kept = sorted(every, key=lambda e: URGENCY[e.status])[: height - 1]
+    gone = [e for e in every if e not in kept]
+    met = sum(e.status is Status.PASS for e in gone)
+    rest = ", ".join(filter(None, (f"{met} met" * bool(met), f"{len(gone) - met} to come" * (len(gone) > met))))
+    lines = [line for e in every if e in kept for line in expectation_lines(e, state, now_s, width, roomy=False)]
+    return [*lines, words.fit(words.text(f"  and {rest}", words.QUIET), width)]
+
+
+def expectation_lines(
+    e: ExpectationState, state: RunState, now_s: float, width: int, *, roomy: bool, spare: int = 0
+) -> list[Content]:
+    """An expectation in one or two lines of `width` cells; why it was missed takes `spare` lines more at most."""
     letter, start_s = ("T", state.injected_at_s) if e.brief.after == "inject" else ("R", state.reverted_at_s)
     limit = f"by {letter}+{e.brief.within_s:g} s"
     if e.status is not Status.PENDING:
@@ -73,4 +93,9 @@ def expectation_lines(e: ExpectationState, state: RunState, now_s: float, width:
         e.observed or "the run ended before it could be judged" * untold or ("" if e.brief.required else "not required")
     )
     attested = f" (attested{f' by {e.by}' if e.by else ''})" if e.attested else ""
-    return [first, words.fit(words.text(f"          {told}{attested}", words.QUIET), width)]
+    below = words.text(f"{told}{attested}", words.QUIET)
+    if e.status in (Status.FAIL, Status.UNKNOWN):
+        wrapped = words.hanging(Content(INDENT), below, width).split("\n")
+        if len(wrapped) <= 1 + spare:
+            return [first, *(words.fit(line, width) for line in wrapped)]
+    return [first, words.fit(Content(INDENT) + below, width)]

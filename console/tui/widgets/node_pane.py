@@ -66,6 +66,14 @@ def lines_wanted(view: NodeView) -> int:
     return 5 + (view.connections_at_s is not None) + len(view.spec.services)
 
 
+def away(view: NodeView, now_s: float) -> Content | None:
+    """How long a node has been out of sight, with its name, and why; None: it is seen."""
+    if view.up and words.age_s(view.seen_at_s, now_s) <= words.GONE_S:
+        return None
+    first, *why = _link(view, now_s)
+    return Content.assemble(first[:2], (view.name, "bold"), " ", first[2:], *(line.rstrip() for line in why))
+
+
 def _link(view: NodeView, now_s: float) -> list[Content]:
     old_s = words.age_s(view.seen_at_s, now_s)
     if not view.up:

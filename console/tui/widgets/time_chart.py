@@ -113,8 +113,8 @@ def _columns(window: tuple[float, float] | None, frame: Frame, width: int) -> ra
 
 def _label(series: Series, frame: Frame, row: int, height: int) -> str:
     if row == 0:
-        return f"{frame.high:g}{series.unit.strip()}"
-    return f"{frame.low:g}{series.unit.strip()}" if row == height - 1 else ""
+        return series.name(frame.high)
+    return series.name(frame.low) if row == height - 1 else ""
 
 
 def _shaded(row: str, columns: range, plain: Style, shaded: Style) -> list[Segment]:

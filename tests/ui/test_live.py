@@ -1,0 +1,135 @@
+"""The live screen says of each kind of fault what matters there, and never hides what is not well."""
+
+from __future__ import annotations
+
+import pytest
+
+from console import events as ev
+from console.state import RunState, fold_all
+from console.terms import Outcome, Reason, Status
+from console.tui.app import GamedayApp
+from console.tui.families import charts, families
+from console.tui.narrate import headline, without_repeats
+from console.tui.screens.live import LiveScreen
+from console.tui.widgets.boot_order import order_lines
+from tests.ui import pages, recordings
+from tests.ui.fakes import FakeRun, FakeSession
+from tests.ui.pages import lead, push, screen_text
+from tests.ui.recordings import START_S
+
+REBOOT = "node-reboot on redfin"
+BOOTED = ev.NodeBooted(
+    at_s=START_S + 40,
+    node="redfin",
+    gone_after_s=1.5,
+    back_after_s=12.25,
+    error_s=0.3,
+    marks={"sshd": 1.0, "llm-gateway": 2.5},
+    missing=("sag-ui",),
+)
+
+
+def of(fault: str) -> RunState:
+    return fold_all([recordings.gateway_started(fault=fault)])
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [
+        ("disk-fill /tmp by 10GB, held for 60 s on redfin", "disk"),
+        ("memory-pressure 70 %, held for 30 s on greenfin", "memory"),
+        ("cpu-pressure on every core, held for 30 s on greenfin", "cpu"),
+        ("network-partition, held for 60 s on greenfin", "answers"),
+        ("connection-flood up to the limit, held for 60 s on bluefin", "connections"),
+        (REBOOT, "answers"),
+    ],
+)
+def test_what_the_fault_is_about_is_charted_first(fault: str, first: str) -> None:
+    state = of(fault)
+    assert charts(state)[0] == first
+    assert set(charts(state)) <= families(state).keys()
+
+
+def test_a_silence_is_charted_in_words() -> None:
+    told = [ev.Sampled(at_s=START_S + t, node="greenfin", values={"answers:ping": v}) for t, v in ((1, 1.0), (2, 0.0))]
+    (series,) = families(fold_all([recordings.gateway_started(), *told]))["answers"]
+    assert (series.label, series.value, series.name(1.0)) == ("ping", "no", "yes")
+
+
+async def test_a_node_that_nobody_reaches_is_named_with_its_age(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pages.live(app, session, pilot)
+        assert "unreachable" not in screen_text(app)
+        session.set_node("bluefin", up=False, why="no route to host", seen_at_s=session.now_s - 12)
+        app.repaint_page()
+        await pilot.pause()
+        assert "✗ bluefin unreachable 12 s ago  no route to host" in screen_text(app)
+
+
+async def test_a_reboot_shows_the_gap_and_the_order_of_services(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        run = lead(app, session, FakeRun([recordings.gateway_started(fault=REBOOT), BOOTED]))
+        await push(app, pilot, LiveScreen(run, run))
+        shown = screen_text(app)
+    for words in ("gone at T+1.5 s, back at T+12.2 s ± 0.3", "1.00 s  sshd", "2.50 s  llm-gateway", "sag-ui"):
+        assert words in shown
+
+
+def test_a_node_that_reboots_is_away_for_so_long() -> None:
+    gone = ev.LinkChanged(at_s=START_S + 10, node="redfin", up=False, why="gone")
+    state = fold_all([recordings.gateway_started(fault=REBOOT), gone])
+    assert [line.plain for line in order_lines(state, START_S + 15, 50, 9)] == ["✗ redfin is away, for 5 s"]
+
+
+def test_a_narrow_order_has_names_instead_of_bars() -> None:
+    lines = order_lines(fold_all([recordings.gateway_started(fault=REBOOT), BOOTED]), START_S + 41, 32, 5)
+    assert [line.plain for line in lines] == [
+        "gone T+1.5 s, back T+12.2 s", "1.00 s  sshd", "2.50 s  llm-gateway", "✗ not active: sag-ui",
+    ]  # fmt: skip
+
+
+def test_an_order_that_is_too_long_says_how_much_is_left_out() -> None:
+    lines = order_lines(fold_all([recordings.gateway_started(fault=REBOOT), BOOTED]), START_S + 41, 50, 3)
+    assert [line.plain for line in lines][-1] == "and 3 more"
+
+
+def test_a_proof_whose_counts_alone_have_changed_is_told_once() -> None:
+    seen = ("11 packets dropped", "23 packets dropped", "no packet is dropped")
+    log = [ev.EffectJudged(at_s=START_S, node="greenfin", status=Status.PASS, evidence=words) for words in seen]
+    assert without_repeats(log) == [log[0], log[2]]
+
+
+def test_the_verdict_says_how_many_expectations_were_missed() -> None:
+    missed = ev.ExpectationJudged(at_s=START_S + 30, id="health", status=Status.FAIL, observed="no answer")
+    end = ev.Concluded(
+        at_s=START_S + 31, outcome=Outcome.FAILED, reason=Reason.EXPECTATION, sentence="failed: no answer"
+    )
+    head = headline(fold_all([recordings.gateway_started(), missed, end]), START_S + 32)
+    assert (head.phase, head.next) == ("✗ failed", "1 of 3 missed")
+
+
+async def test_the_reason_of_a_miss_is_read_to_its_end(session: FakeSession) -> None:
+    why = "not met within 30 s: no answer: the connection is refused or closed, as it was all the time"
+    missed = ev.ExpectationJudged(at_s=START_S + 30, id="health", status=Status.FAIL, observed=why)
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        run = lead(app, session, FakeRun([recordings.gateway_started(), missed]))
+        await push(app, pilot, LiveScreen(run, run))
+        assert "all the time" in screen_text(app)
+
+
+async def test_what_is_not_met_is_shown_where_there_is_no_room_for_all(session: FakeSession) -> None:
+    many = tuple(ev.ItemBrief(f"item-{number}", f"item {number}", within_s=30.0) for number in range(12))
+    told = [
+        ev.ExpectationJudged(at_s=START_S + 9, id=f"item-{n}", status=Status.PASS, observed="yes") for n in range(9)
+    ]
+    missed = ev.ExpectationJudged(at_s=START_S + 9, id="item-11", status=Status.FAIL, observed="no")
+    app = GamedayApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        run = lead(app, session, FakeRun([recordings.gateway_started(expectations=many), *told, missed]))
+        await push(app, pilot, LiveScreen(run, run))
+        shown = screen_text(app)
+    assert "missed  item 11" in shown
+    assert "met" in shown
