@@ -29,7 +29,7 @@ for copy in "$UNDO_DIR"/*/boot; do
 done
 own_folder "$R"
 free_kb=$(df -kP "$R" | { read -r _; read -r _ _ _ free_kb _; echo "$free_kb"; })
-[ "$free_kb" -ge "$NEEDED_KB" ] || refuse "only $free_kb KB are free in $R, $NEEDED_KB KB are needed"
+[ "$free_kb" -ge "$NEEDED_KB" ] || refuse "only $free_kb KB are free in $R, $NEEDED_KB KB are needed: make room there"
 for ended in "$R"/*.ended; do
     if grep -q '^clean 0$' "$ended" 2>/dev/null; then rm -f "$ended"; fi
 done
