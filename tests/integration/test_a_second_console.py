@@ -90,7 +90,9 @@ def test_of_two_that_find_the_node_free_exactly_one_gets_it(systemd_lab: Systemd
     )
     assert verdict(one) == (0, "passed", ""), str(one)
     assert verdict(two) == BUSY, str(two)
-    assert re.fullmatch(rf"redfin .*{one.result['run']}.*", sentence(two)), sentence(two)
+    assert re.fullmatch(rf"redfin is held by run {one.result['run']}, operator \S+, lease [0-3] s", sentence(two)), (
+        sentence(two)
+    )
     injected = [[event for event in done.events if event["event"] == "injecting"] for done in (one, two)]
     assert [len(events) for events in injected] == [1, 0]
     assert len(os.listdir(tmp_path)) == 2

@@ -164,7 +164,9 @@ def test_a_node_without_room_for_its_guard_is_refused(systemd_lab: SystemdLab) -
     with full_run_folder(lab):
         done = lab.run("llm-gateway-kill")
     assert verdict(done) == (3, "not-run", "refused"), str(done)
-    assert sentence(done) == "redfin: no guard: only 512 KB are free in /run/gameday, 1024 KB are needed: make room there"
+    assert (
+        sentence(done) == "redfin: no guard: only 512 KB are free in /run/gameday, 1024 KB are needed: make room there"
+    )
     assert not [told for told in done.events if told["event"] in ("injecting", "injected")]
 
 
