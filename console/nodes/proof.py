@@ -30,6 +30,17 @@ class Proof(msgspec.Struct, frozen=True):
         found = re.search(r"^struck: ([\d.]+) s ago$", self.evidence, re.MULTILINE)
         return float(found[1]) if found else None
 
+    @property
+    def step(self) -> str:
+        """What inject is at while it is under way, without its counts; empty: it is not, or does not tell.
+
+        >>> Proof(Status.UNKNOWN, "in progress: 12 opened").step
+        ' opened'
+        """
+        head, told, step = self.evidence.partition("in progress: ")
+        under_way = self.status is Status.UNKNOWN and told and not head
+        return re.sub(r"\d+", "", step) if under_way else ""
+
 
 class InjectResult(msgspec.Struct, frozen=True):
     """How `inject` ended. `exit_status` is None if that got lost with the node's link."""

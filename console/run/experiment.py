@@ -284,9 +284,13 @@ class Experiment:
             status = Status.FAIL if reboot.gone_at_s is None else Status.UNKNOWN
             await self._tell_effect(action.node, Proof(status, reboot.why_not + said))
             return False
+        step = ""
         while True:
             ended = await guard.inject_result()
             proof = await guard.effect()
+            if proof.step not in ("", step):
+                step = proof.step
+                await self._tell_effect(action.node, Proof(Status.PENDING, proof.evidence))
             waited_s = self._now_s - start_s
             if ended is not None and ended.exit_status not in (0, None) and proof.status is not Status.PASS:
                 said = ended.output.strip() or proof.evidence

@@ -96,7 +96,15 @@ def _next(state: RunState, now_s: float) -> str:
             return "operator signs"
         case Phase.DONE:
             return ""
-    return awaited(state, now_s)
+    return _under_way(state) or awaited(state, now_s)
+
+
+def _under_way(state: RunState) -> str:
+    """What an inject that takes its time is at, like a backup before a crash; empty: none tells."""
+    if state.phase is not Phase.PROVE_EFFECT:
+        return ""
+    told = (node.effect_evidence for node in state.nodes.values() if node.effect is Status.PENDING)
+    return next((words.removeprefix("in progress: ") for words in told if words), "")
 
 
 def awaited(state: RunState, now_s: float) -> str:

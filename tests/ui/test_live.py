@@ -6,7 +6,7 @@ import pytest
 
 from console import events as ev
 from console.state import RunState, fold_all
-from console.terms import Outcome, Reason, Status
+from console.terms import Outcome, Phase, Reason, Status
 from console.tui.app import GamedayApp
 from console.tui.families import charts, families
 from console.tui.narrate import headline, without_repeats
@@ -100,6 +100,18 @@ def test_a_proof_whose_counts_alone_have_changed_is_told_once() -> None:
     seen = ("11 packets dropped", "23 packets dropped", "no packet is dropped")
     log = [ev.EffectJudged(at_s=START_S, node="greenfin", status=Status.PASS, evidence=words) for words in seen]
     assert without_repeats(log) == [log[0], log[2]]
+
+
+def test_what_comes_before_a_blow_is_said_in_the_headline() -> None:
+    told = "in progress: a backup is being made"
+    log: list[ev.AnyEvent] = [
+        recordings.gateway_started(),
+        ev.PhaseEntered(at_s=START_S, phase=Phase.PROVE_EFFECT),
+        ev.EffectJudged(at_s=START_S, node="redfin", status=Status.PENDING, evidence=told),
+    ]
+    assert headline(fold_all(log), START_S).next == "a backup is being made"
+    struck = ev.EffectJudged(at_s=START_S + 1, node="redfin", status=Status.PASS, evidence="9 are gone")
+    assert headline(fold_all([*log, struck]), START_S + 1).next != "a backup is being made"
 
 
 def test_the_verdict_says_how_many_expectations_were_missed() -> None:
