@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from collections import Counter
+from dataclasses import dataclass
 
 from tests.systemd_lab import SystemdLab
 
-SLACK_KB = {"/": 64 * 1024}
-"""The journal grows by 8 MB at a time, the database's log too; no fault of the labs writes to that disk."""
+SLACK_KB = {"/": 64 * 1024, "/pg_data": 64 * 1024}
+"""The journal grows by 8 MB at a time, the database's log by 16; no fault of the labs writes to these disks."""
 OTHER_SLACK_KB = 1024
+
+FAULT = ("firewall", "mounts", "failed", "timers", "marked", "partial", "disks")
+"""What is the fault's own; the rest also holds what a console that lives goes on doing."""
 
 _LOOK = r"""
 section() { echo "== $1"; }
@@ -18,73 +22,84 @@ section mounts; cut -d' ' -f3- /proc/self/mountinfo
 section disks; df -kP $disks
 section failed; systemctl list-units --state=failed --plain --no-legend
 section timers; systemctl list-timers --all --plain --no-legend
-section kept; ls -A /run/gameday /var/lib/gameday 2>/dev/null
-section processes; ps -eo pid=,ppid=,args=
+section units; systemctl list-units --all --plain --no-legend 'gameday*'
+section kept; for d in /run/gameday /var/lib/gameday; do [ ! -d $d ] || ls -A $d; done
+section partial; [ ! "$backups" ] || find "$backups" -name '*.partial'
+section marked
+for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
+    tr '\0' ' ' <"${file%environ}cmdline" 2>/dev/null && echo
+done
+section tables
+[ ! "$database" ] || runuser -u postgres -- psql -XAt -p $port -d $database \
+    -c "select relname from pg_class where relkind = 'r' and relname like 'gameday%'" 2>&1
+section processes; echo "$$ 0 asking"; ps -eo pid=,ppid=,args=
 """
 
-_FLEETING = re.compile(
-    r"^(sshd: |\(sd-pam\)|/lib/systemd/systemd --user|.*\bsleep\b|.*dbus-daemon|postgres: |\(.*\)$|.*sampler|sh -s$"
-    r"|-?bash( -c.*)?$|sudo |\[)"
-)
-"""Sessions of the console that watches, the pauses of services, and what PostgreSQL starts for itself."""
+_OTHERS = re.compile(r"^(sshd: |\(sd-pam\)|/lib/systemd/systemd --user|postgres: |\[.*\]$|\(.*\)$|.* <defunct>$)")
+"""Idle sessions of SSH with their manager, what PostgreSQL starts for itself, and what is dead or not yet itself."""
 
 
 @dataclass(frozen=True)
 class Residue:
-    """What there is on one machine."""
+    """What there is on one machine, as lines; of its processes also how often each."""
 
-    firewall: frozenset[str]
-    mounts: frozenset[str]
-    failed: frozenset[str]
-    timers: frozenset[str]
-    kept: frozenset[str]
-    processes: frozenset[str]
+    lines: dict[str, Counter[str]]
     used_kb: dict[str, int]
 
-    def beyond(self, before: Residue) -> list[str]:
-        """What is here and was not there before, or is gone; empty: nothing."""
+    def beyond(self, before: Residue, *only: str) -> list[str]:
+        """What is here and was not there before, or is gone; empty: nothing. `only`: of these sections."""
         found = []
-        for field in fields(self):
-            if field.name == "used_kb":
-                continue
-            now, then = getattr(self, field.name), getattr(before, field.name)
-            gone = set() if field.name == "processes" else then - now
-            found += [f"{field.name}: + {line}" for line in sorted(now - then)]
-            found += [f"{field.name}: - {line}" for line in sorted(gone)]
-        for disk, used_kb in self.used_kb.items():
+        for section, now in self.lines.items():
+            if not only or section in only:
+                then = before.lines[section]
+                found += [f"{section}: + {line}" for line in sorted((now - then).elements())]
+                found += [f"{section}: - {line}" for line in sorted((then - now).elements())]
+        for disk, used_kb in self.used_kb.items() if not only or "disks" in only else ():
             if used_kb - before.used_kb[disk] > SLACK_KB.get(disk, OTHER_SLACK_KB):
-                found.append(f"{disk}: {used_kb - before.used_kb[disk]} KB more are used")
+                found.append(f"disks: {disk}: {used_kb - before.used_kb[disk]} KB more are used")
         return found
 
 
 def residue(lab: SystemdLab, node: str) -> Residue:
     """All that a fault could leave on that machine, past SSH."""
-    disks = " ".join(lab.inventory.nodes[node].disks)
+    inventory = lab.inventory
+    here = [database for database in inventory.databases.values() if database.node == node]
+    told = {
+        "disks": " ".join(inventory.nodes[node].disks),
+        "database": here[0].dbname if here else "",
+        "port": str(here[0].port) if here else "",
+        "backups": here[0].backup_dir if here else "",
+    }
+    names = "".join(f"{name}={value!r}\n" for name, value in told.items())
     sections: dict[str, list[str]] = {}
-    for line in lab.on(node, "sh", stdin=f"disks={disks!r}\n{_LOOK}").splitlines():
+    for line in lab.on(node, "sh", stdin=f"{names}{_LOOK}", check=False).splitlines():
         if line.startswith("== "):
             sections[line[3:]] = []
         elif line.strip():
-            next(reversed(sections.values())).append(line)
+            sections[list(sections)[-1]].append(line)
     rules = [re.sub(r"\[\d+:\d+\]", "", line).strip() for line in sections["firewall"] if not line.startswith("#")]
+    lines = {
+        # The tables of the chains that are empty and accept everything say nothing: the first question makes them.
+        "firewall": [rule for rule in rules if not re.fullmatch(r"(\*\w+|COMMIT|:\w+ ACCEPT)", rule)],
+        "mounts": [line for line in sections["mounts"] if " /run/user/" not in line],
+        "failed": [line.split()[0] for line in sections["failed"]],
+        "timers": [name for line in sections["timers"] for name in re.findall(r"\S+\.timer", line)],
+        "units": [line.split()[0] for line in sections["units"]],
+        # What a run that is proven clean has left to be read: result, boot and time.
+        "kept": [line for line in sections["kept"] if not line.endswith(".ended")],
+        "partial": sections["partial"],
+        "marked": sections["marked"],
+        "tables": sections["tables"],
+        "processes": _commands(sections["processes"]),
+    }
     used = {line.split()[5]: int(line.split()[2]) for line in sections["disks"][1:]}
-    return Residue(
-        firewall=frozenset(_numbered(rules)),
-        mounts=frozenset(sections["mounts"]),
-        failed=frozenset(line.split()[0] for line in sections["failed"]),
-        timers=frozenset(line.split()[-2] for line in sections["timers"]),
-        kept=frozenset(line for line in sections["kept"] if not line.endswith(":") and not line.endswith(".ended")),
-        processes=frozenset(_commands(sections["processes"])),
-        used_kb=used,
-    )
-
-
-def _numbered(rules: list[str]) -> list[str]:
-    """The tables of the chains that are empty and accept everything say nothing: the first question makes them."""
-    return [rule for rule in rules if not re.fullmatch(r"(\*\w+|COMMIT|:\w+ ACCEPT)", rule)]
+    return Residue({name: Counter(found) for name, found in lines.items()}, used)
 
 
 def _commands(listing: list[str]) -> list[str]:
-    """The commands of what runs, without this question's own processes and those that come and go."""
+    """The commands of what runs, without this question's own processes and those that come and go with sessions."""
     words = [line.split(None, 2) for line in listing]
-    return [command for _, _, command in (w for w in words if len(w) == 3) if not _FLEETING.match(command)]
+    own = words[0][0]
+    return [
+        command for pid, parent, command in words[1:] if own not in (pid, parent) and not _OTHERS.match(command)
+    ]  # fmt: skip

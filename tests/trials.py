@@ -58,7 +58,7 @@ class Console:
 
     def close(self) -> None:
         """Close its pipes; it has ended."""
-        for pipe in (self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
 

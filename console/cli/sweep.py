@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--inventory", "inventory", type=click.Path(path_type=Path), help="The inventory file.")
 @click.option("--revert", is_flag=True, help="Revert leftovers and prove them gone; what is held is never touched.")
 def sweep(inventory: Path | None, revert: bool) -> None:
-    """Look on every node for guards and leftovers. Exit 0: clean or held by a live run; 5: leftovers or unknown."""
+    """Look on every node for guards and leftovers. Exit 0: clean or held by a live run; 5: else."""
     from console.cli.inventory import find_inventory
     from console.plan.inventory import load_inventory
 
@@ -53,8 +53,9 @@ async def _one(node: object, revert: bool) -> tuple[bool, list[str]]:
         clean, lines = True, []
         for trace in traces:
             if trace.state == "held":
-                left = "?" if trace.lease_left_s is None else f"{trace.lease_left_s:.0f}"
-                lines.append(f"● {node.name}: held by run {trace.run}, operator {trace.operator}, lease {left} s")
+                clean = clean and not trace.overdue
+                mark = "✗" if trace.overdue else "●"
+                lines.append(f"{mark} {node.name}: held by run {trace.run}, operator {trace.operator}, {trace.lease}")
             elif not revert:
                 clean = False
                 what = f"leftover of run {trace.run}: {trace.detail}"

@@ -57,7 +57,7 @@ async def samples(node: SshNode, *, every_s: float = 1.0, lease_s: float = 10.0)
     """The node's samples for as long as they are asked for: one each `every_s`, and one when a service changed.
 
     The program on the node ends by itself `lease_s` after it last heard from here; a sign of life goes there with
-    the first sample that comes half of it after the last, so take them at once and ask for several in a lease.
+    the first sample that comes a quarter of it after the last, so take them at once and ask for several in a lease.
     While the node is away there are none; `node.up` and `node.why` tell. Never raises for an unreachable node.
     """
     loop = asyncio.get_running_loop()
@@ -77,7 +77,7 @@ async def samples(node: SshNode, *, every_s: float = 1.0, lease_s: float = 10.0)
                         continue
                     now_s = loop.time()
                     if now_s >= due_s:
-                        due_s = now_s + lease_s / 2
+                        due_s = now_s + lease_s / 4
                         limit.cancel()
                         limit = loop.call_later(lease_s, stream.hang_up)
                         await stream.write("\n")

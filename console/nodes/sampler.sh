@@ -96,7 +96,7 @@ exec 3<&0
         changed) sample ;;
         tick)
             quiet=$((quiet + 1))
-            [ "$quiet" -le "$QUIET" ] || finish
+            [ "$quiet" -lt "$QUIET" ] || finish
             sample
             ;;
         *) news="$news	$line" ;;

@@ -43,6 +43,20 @@ class Trace(msgspec.Struct, frozen=True):
     """For how long the node waits for the run's console, in seconds; None where nothing is held."""
     detail: str
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the guard waits for its console no more, and has not yet proven the node clean."""
+        return self.lease_left_s is not None and self.lease_left_s < 0
+
+    @property
+    def lease(self) -> str:
+        """Like `lease 2 s`."""
+        if self.lease_left_s is None:
+            return "lease ? s"
+        if self.overdue:
+            return f"its lease lapsed {-self.lease_left_s:.0f} s ago: its guard is taking the fault back"
+        return f"lease {self.lease_left_s:.0f} s"
+
 
 async def survey(node: SshNode) -> list[Trace]:
     """Every run that has something on the node. Changes nothing; what a guard has proven clean is no trace.

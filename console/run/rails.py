@@ -63,8 +63,7 @@ def _gone(what: str) -> Blocker:
 
 def _trace_rail(name: str, trace: Trace) -> Blocker:
     if trace.state == "held":
-        left = "?" if trace.lease_left_s is None else f"{trace.lease_left_s:.0f}"
-        what = f"{name} is held by run {trace.run}, operator {trace.operator}, lease {left} s"
+        what = f"{name} is held by run {trace.run}, operator {trace.operator}, {trace.lease}"
         return Blocker(what, "wait until that run has ended", Reason.BUSY)
     what = f"{name} holds leftovers of run {trace.run}: {trace.detail}"
     return Blocker(what, "run `gameday sweep --revert`", Reason.LEFTOVERS)

@@ -17,6 +17,10 @@ STOPPED: dict[str, Reason] = {
 """Who may ask for an abort, as written in AbortRequested.by before a colon, and the reason that it gives."""
 
 
+FIX = "fix: gameday sweep --revert"
+"""What frees a node that stayed locked."""
+
+
 def conclude(state: RunState, at_s: float, not_run: tuple[Reason, str] | None = None) -> Concluded:
     """The conclusion that this state calls for; `not_run` says why nothing was injected, where that is so."""
     outcome, reason, sentence = propose(state, not_run)
@@ -41,9 +45,9 @@ def _unsafe(state: RunState) -> Proposal | None:
             continue
         if node.clean is Status.FAIL or node.reverted is Status.FAIL:
             why = node.clean_evidence or node.reverted_evidence
-            return Outcome.UNSAFE, Reason.REVERT_NOT_PROVEN, f"{name}: the fault is not proven gone: {why}"
+            return Outcome.UNSAFE, Reason.REVERT_NOT_PROVEN, f"{name}: the fault is not proven gone: {why} ({FIX})"
         why = node.clean_evidence or node.reverted_evidence or "it could not be asked"
-        return Outcome.UNSAFE, Reason.CLEAN_UNKNOWN, f"{name}: nobody knows whether it is clean: {why}"
+        return Outcome.UNSAFE, Reason.CLEAN_UNKNOWN, f"{name}: nobody knows whether it is clean: {why} ({FIX})"
     return None
 
 

@@ -17,12 +17,14 @@ NEED_MACHINES = [
     "test_disk_fill.py",
     "test_game_day.py",
     "test_guard_systemd.py",
+    "test_hanging_revert.py",
     "test_it_does_not_lie.py",
     "test_lab_monitoring.py",
     "test_lab_systemd.py",
     "test_network_partition.py",
     "test_partition_guarded.py",
     "test_postgres_crash_systemd.py",
+    "test_residue.py",
     "test_resources.py",
 ]
 collect_ignore = [] if "systemd" in KINDS else NEED_MACHINES

@@ -12,6 +12,7 @@ from textual.widgets import Input, TextArea
 from console import events as ev
 from console.faults.needs import Lack
 from console.run.readiness import Readiness
+from console.run.verdict import conclude
 from console.state import fold_all
 from console.terms import Outcome, Reason, Status
 from console.tui import keys
@@ -161,6 +162,33 @@ async def test_what_was_not_judged_when_the_run_ended_is_unknown(session: FakeSe
         await pilot.pause()
         assert screen_text(app).count("? unknown") == 3
         assert "○ pending" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_node_that_stays_locked_is_told_with_what_to_type(
+    session: FakeSession, size: tuple[int, int], ended: bool
+) -> None:
+    dirty = [*recordings.gateway_until_launch(), *recordings.gateway_armed(), *recordings.gateway_observed()]
+    at_s = START_S + 60
+    dirty += [
+        ev.Reverting(at_s=at_s, node="redfin", why="observed", limit_s=15),
+        ev.Reverted(at_s=at_s + 15, node="redfin", status=Status.FAIL, evidence="killed after 15 s"),
+        ev.CleanJudged(at_s=at_s + 16, node="redfin", status=Status.FAIL, evidence="/tmp/x is left"),
+        ev.CleanJudged(at_s=at_s + 16, node="bluefin", status=Status.PASS, evidence="no trace"),
+    ]
+    dirty.append(conclude(fold_all(dirty), at_s + 17))
+    run = FakeRun([*dirty, *recordings.gateway_signed()] if ended else dirty)
+    app = GamedayApp(session)
+    async with app.run_test(size=size) as pilot:
+        lead(app, session, run)
+        await push(app, pilot, LiveScreen(run, run))
+        text = screen_text(app)
+        assert "✗ redfin stays locked." in text
+        assert "gameday sweep --revert" in text
+        assert "by hand on redfin" in text
+        assert "bluefin stays" not in text
+        assert "copy-hand-revert" in ids(app)
 
 
 async def test_a_note_is_taken_while_the_run_goes_on(session: FakeSession) -> None:

@@ -11,6 +11,7 @@ from textual.containers import Grid, Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from console.terms import Outcome, Status
 from console.tui import keys, words
 from console.tui.families import chart_span, charts, families, fault_window, reboots
 from console.tui.narrate import headline, without_repeats
@@ -123,6 +124,8 @@ class LiveScreen(Page):
             return self._time_line()
         if self.handle and self.handle.problem:
             return words.text(f"✗ the run broke down: {self.handle.problem}", f"bold {words.BAD}")
+        if state.conclusion and state.conclusion.outcome is Outcome.UNSAFE:
+            return self._locked()
         if state.conclusion and self.handle and not state.signed and not state.ended:
             return Content.assemble(
                 ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
@@ -137,11 +140,28 @@ class LiveScreen(Page):
                     words.WARN,
                 )
             )
-        held = [(name, node.hand_revert) for name, node in state.nodes.items() if node.held and node.hand_revert]
+        return self._hand_reverts({name for name, node in state.nodes.items() if node.held})
+
+    def _locked(self) -> Content:
+        """Nodes that are not proven clean outlast the run: what to type, whatever else is still to be done here."""
+        state = self.view.state
+        armed = {name: node for name, node in state.nodes.items() if node.arming_at_s is not None}
+        locked = [name for name, node in armed.items() if node.clean is not Status.PASS]
+        first = Content.assemble(
+            (f"✗ {' and '.join(locked)} {'stays' if len(locked) == 1 else 'stay'} locked. ", f"bold {words.BAD}"),
+            "Remove the cause, then type in a shell:\n  ",
+            ("gameday sweep --revert", "bold"),
+        )
+        return Content("\n").join([first, self._hand_reverts(set(locked), taken=2)])
+
+    def _hand_reverts(self, nodes: set[str], taken: int = 0) -> Content:
+        """The command for each of these nodes, as far as there is room; `taken` lines of it are not to be had."""
+        state = self.view.state
+        held = [(n, node.hand_revert) for n, node in state.nodes.items() if n in nodes and node.hand_revert]
         targets = state.started.targets if state.started else ()
         broken = [item for item in held if item[0] in targets] or held  # on the others there is only a guard
         shown = Content("\n").join(_by_hand(name, command, self.size.width - 4) for name, command in broken)
-        if len(shown.split("\n")) <= LINES_BY_HAND:
+        if len(shown.split("\n")) <= LINES_BY_HAND - taken:
             return shown
         names = " and ".join(name for name, _ in held)
         return Content.assemble(
@@ -166,8 +186,11 @@ class LiveScreen(Page):
         state = self.view.state
         if action in ("scrub", "jump", "play"):
             return self.replay is not None
-        if action in ("note", "copy"):
+        if action == "note":
             return self.handle is not None and not state.ended
+        if action == "copy":
+            unsafe = state.conclusion is not None and state.conclusion.outcome is Outcome.UNSAFE
+            return self.handle is not None and (unsafe or not state.ended)
         if action == "writeup":
             return self.handle is not None and state.conclusion is not None and bool(state.signed or not state.ended)
         return True
