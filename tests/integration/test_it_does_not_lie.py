@@ -190,7 +190,7 @@ def test_a_fault_that_somebody_ends_is_no_proof_of_anything(systemd_lab: Systemd
     lab = systemd_lab
     node, done_there, said = EARLY_ENDS[scenario]
     assert quiet(lab), alerts(lab)
-    plan = approved(lab, hurried(lab, scenario, within_s=(PATIENCE_S[scenario], 6)))
+    plan = approved(lab, hurried(lab, scenario, within_s=(PATIENCE_S[scenario], 4)))
     try:
         with begun(lab, *plan) as console:
             observing(console)
