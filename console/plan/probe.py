@@ -145,8 +145,9 @@ class FilesystemProbe(Probe, frozen=True, tag="filesystem"):
     `at-level`: at least `percent`; `fallen-back`: at most the baseline's use and `slack`."""
 
     node: str
-    path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^/[^\n]*$", description="an absolute path")]
     state: Literal["risen", "at-level", "fallen-back"]
+    path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^(/[^\n]*)?$", description="an absolute path")] = ""
+    """Empty: what the scenario's disk-fill fills on that node; filled in by the plan."""
     points: Annotated[float, msgspec.Meta(gt=0, le=100)] = 5.0
     percent: Annotated[float, msgspec.Meta(gt=0, le=100)] = 90.0
     slack: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0

@@ -10,6 +10,7 @@ import msgspec
 
 from console.errors import BadInput, near_match
 from console.faults.base import DatabaseTarget, Target
+from console.faults.disk_fill import DiskFill
 from console.faults.node_reboot import NodeReboot
 from console.plan import peers, strict, writers
 from console.plan.inventory import Inventory, Node, Service
@@ -170,7 +171,10 @@ class _Resolver:
             return self.writes(probe, *at)
         if isinstance(probe, (ConnectionsProbe, IntegrityProbe)):
             self.database(probe.database, *at, "database")
-        elif isinstance(probe, (CommandProbe, LoadProbe, FilesystemProbe, MemoryProbe)):
+        elif isinstance(probe, FilesystemProbe):
+            self.node(probe.node, *at, "node")
+            return msgspec.structs.replace(probe, path=probe.path or self.filled(probe.node, *at))
+        elif isinstance(probe, (CommandProbe, LoadProbe, MemoryProbe)):
             self.node(probe.node, *at, "node")
         elif isinstance(probe, AlertProbe):
             asked = asked_at(self.inventory)
@@ -178,6 +182,13 @@ class _Resolver:
                 self.node(asked[1], *at, "node")  # what is seen through it must not be another run's fault
             return msgspec.structs.replace(probe, alertmanager=asked[0], node=asked[1])
         return probe
+
+    def filled(self, node: str, *at: str | int) -> str:
+        """The path that the scenario's disk-fill fills on that node."""
+        for action in self.scenario.method:
+            if action.node == node and isinstance(action.fault, DiskFill):
+                return action.fault.path
+        raise self._bad(f"'path' is missing, and no disk-fill of this scenario fills a path on {node}", *at)
 
     def writes(self, probe: WritesProbe, *at: str | int) -> WritesProbe:
         self.database(probe.database, *at, "database")
