@@ -41,6 +41,8 @@ def test_a_gateway_that_nothing_restarts_is_failed_and_restored_by_the_console(l
     with lab.unit("redfin", "llm-gateway.service", Restart="no"):
         done = lab.run(A1)
         assert (done.code, done.result["outcome"], done.result["reason"]) == (1, "failed", "expectation"), str(done)
+        answers = done.result["metrics"]["redfin/answers:gateway-healthy"]
+        assert (answers["min"], answers["max"]) == (0.0, 1.0)
         assert lab.show("redfin", "llm-gateway", "ActiveState") == "active"
     restored = [event for event in done.events if event["event"] == "restored"]
     assert [(event["service"], event["status"]) for event in restored] == [("llm-gateway", "pass")]

@@ -135,6 +135,7 @@ class Stage:
 
         def there() -> bool:
             run = self.run
+            assert run.abort is None, f"the run was aborted: {run.abort.why}"
             assert run.conclusion is None, "the picture came too late"
             passed = sum(expected.status is Status.PASS for expected in run.expectations.values())
             return passed >= met and run.injected_at_s is not None and time.time() >= run.injected_at_s + after_s

@@ -35,11 +35,11 @@ class ExpectationList(Static, can_focus=True):
         self.border_subtitle = f"{met} of {count} met" if count else ""
         roomy = size.height >= count * 2
         spare = size.height - count * 2 if roomy else 0
-        lines: list[Content] = []
-        for e in state.expectations.values():
-            told = expectation_lines(e, state, now_s, size.width, roomy=roomy, spare=spare)
-            spare -= max(0, len(told) - 2)
-            lines += told
+        told: dict[str, list[Content]] = {}
+        for name, e in sorted(state.expectations.items(), key=lambda item: URGENCY[item[1].status]):
+            told[name] = expectation_lines(e, state, now_s, size.width, roomy=roomy, spare=spare)
+            spare -= max(0, len(told[name]) - 2)
+        lines = [line for name in state.expectations for line in told[name]]
         if len(lines) > size.height > 0:
             lines = _most_urgent(state, now_s, size.width, size.height)
         content = Content("\n").join(lines or [words.text("nothing: an observation", words.QUIET)])
@@ -65,7 +65,7 @@ def _most_urgent(state: RunState, now_s: float, width: int, height: int) -> list
 def expectation_lines(
     e: ExpectationState, state: RunState, now_s: float, width: int, *, roomy: bool, spare: int = 0
 ) -> list[Content]:
-    """An expectation in one or two lines of `width` cells; why it was missed takes `spare` lines more at most."""
+    """An expectation in one or two lines of `width` cells; what was seen takes `spare` lines more at most."""
     letter, start_s = ("T", state.injected_at_s) if e.brief.after == "inject" else ("R", state.reverted_at_s)
     limit = f"by {letter}+{e.brief.within_s:g} s"
     if e.status is not Status.PENDING:
@@ -94,8 +94,7 @@ def expectation_lines(
     )
     attested = f" (attested{f' by {e.by}' if e.by else ''})" if e.attested else ""
     below = words.text(f"{told}{attested}", words.QUIET)
-    if e.status in (Status.FAIL, Status.UNKNOWN):
-        wrapped = words.hanging(Content(INDENT), below, width).split("\n")
-        if len(wrapped) <= 1 + spare:
-            return [first, *(words.fit(line, width) for line in wrapped)]
+    wrapped = words.hanging(Content(INDENT), below, width).split("\n")
+    if len(wrapped) <= 1 + spare:
+        return [first, *(words.fit(line, width) for line in wrapped)]
     return [first, words.fit(Content(INDENT) + below, width)]
