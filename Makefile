@@ -49,5 +49,6 @@ screenshots: setup ## Make screenshots/ from real lab runs
 bench: setup ## Print the speed targets as ratios
 	@$(BIN)/python -m tests.bench
 
-soak: setup ## Interrupt runs in each phase, again and again (SOAK_ARGS=...)
+soak: setup ## Interrupt runs in each phase, and as root each fault on machines, again and again (SOAK_ARGS=...)
+	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
 	@$(BIN)/python -m tests.soak $(SOAK_ARGS)

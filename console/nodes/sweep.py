@@ -50,7 +50,11 @@ class Trace(msgspec.Struct, frozen=True):
 
     @property
     def lease(self) -> str:
-        """Like `lease 2 s`."""
+        """Like `lease 2 s`.
+
+        >>> Trace("redfin", "r1", "ann", "held", -2.4, "").lease
+        'its lease lapsed 2 s ago: its guard is taking the fault back'
+        """
         if self.lease_left_s is None:
             return "lease ? s"
         if self.overdue:

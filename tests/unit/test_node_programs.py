@@ -34,6 +34,19 @@ def sample(reading: Reading, line: str, at_s: float) -> NodeSample:
     return made
 
 
+def test_a_sampler_that_hears_nothing_ends_at_the_tick_that_ends_its_lease() -> None:
+    names = scripts.assignments({"UNITS": "", "EVERY_S": "0.1", "QUIET": 4})
+    program = scripts.whole(names, "set --", scripts.text("sampler.sh"))
+    with subprocess.Popen(
+        ["sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as sampler:
+        assert sampler.stdin
+        assert sampler.stdout
+        sampler.stdin.write(program)
+        sampler.stdin.flush()  # and it stays open: what ends is not the channel
+        assert [line.split("\t")[0] for line in sampler.stdout] == ["now"] * 3
+
+
 @pytest.mark.parametrize("cut", [2, 3, 10, 40])
 def test_a_program_that_is_cut_off_does_nothing(tmp_path: Path, cut: int) -> None:
     program = scripts.whole(f"touch {tmp_path}/a", f"touch {tmp_path}/b")
