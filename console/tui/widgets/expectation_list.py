@@ -14,6 +14,10 @@ from console.tui import words
 INDENT = " " * 10
 
 
+NARROW: Final = 45
+"""Below this width, in cells, a name is worth more than the error of its time; the write-up has both."""
+
+
 class ExpectationList(Static, can_focus=True):
     """Two lines each where there is room, else one."""
 
@@ -70,7 +74,7 @@ def expectation_lines(
     limit = f"by {letter}+{e.brief.within_s:g} s"
     if e.status is not Status.PENDING:
         when = (
-            f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s else "") + " s"
+            f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s and width >= NARROW else "") + " s"
             if e.after_s is not None
             else limit
         )
