@@ -13,7 +13,7 @@ from console.errors import NodeUnreachable
 from console.lab.layout import LabLayout
 from console.lab.systemd import outside
 from console.lab.systemd.inside import command_inside
-from console.lab.systemd.network import CONSOLE_PORT
+from console.lab.systemd.network import CONSOLE_PORT, SWITCH_PID
 from console.lab.systemd.setup import LOG
 from tests.lab import Lab
 
@@ -82,7 +82,7 @@ class SystemdLab(Lab):
             self._switch("ip", "link", "set", node, "up", check=False)
 
     def _switch(self, *words: str, check: bool = True) -> None:
-        pid = (self.dir / "switch.pid").read_text()
+        pid = (self.dir / SWITCH_PID).read_text()
         subprocess.run(["nsenter", "-t", pid, "-n", *words], check=check, capture_output=True, timeout=10)
 
 

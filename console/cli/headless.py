@@ -175,7 +175,8 @@ async def drive(handle: RunHandle, answers: Answers) -> RunState:
         blockers = await handle.try_launch()
         if blockers:
             told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
-            await handle.runner.give_up(blockers[0].reason, told)
+            used_up = "; this plan is used up: make and sign a new one" if handle.plan.policy.quorum else ""
+            await handle.runner.give_up(blockers[0].reason, told + used_up)
     await handle.concluded()
     await _sign(handle, answers)
     return await handle.wait()

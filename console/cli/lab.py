@@ -86,9 +86,10 @@ def status(kind: str, directory: Path | None) -> None:
     from console.lab import embedded
     from console.lab.systemd import outside
 
-    ask = outside.status if kind == "systemd" else embedded.status
+    folder = directory or default_directory(kind)
+    ask = outside.status if kind == "systemd" or outside.keeps(folder) else embedded.status
     try:
-        state = ask(directory or default_directory(kind))
+        state = ask(folder)
     except BadInput as error:
         click.echo(f"gameday lab status: {error}", err=True)
         sys.exit(2)

@@ -223,6 +223,10 @@ def _signer(plan: Plan, inventory: Inventory | None, principal: str, key: Path |
     if key and principal:
         return principal, key
     who = principal or f"a {plan.policy.role}"
+    if approvals is None:
+        raise BadInput(
+            f"nobody's keys are known without an inventory: name it by --inventory, or {who} by --as and --key"
+        )
     if key:
         raise BadInput(f"{key} is not known as the key of {who}: say who signs with --as PRINCIPAL")
     raise BadInput(

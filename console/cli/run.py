@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from console.errors import BadInput, GamedayError
+from console.errors import BadInput, GamedayError, near_match
 
 if TYPE_CHECKING:
-    from console.cli.headless import Test
+    from console.cli.headless import Answers, Test
     from console.plan.plan import Plan
     from console.session import Session
 
@@ -65,11 +66,31 @@ def run(  # noqa: PLR0917 (click gives them by name)
     chosen = _tests(session, what, _pairs("--set", settings), window)
     signed = [approval.load(file) for file in approvals]
     answers = Answers(frozenset(attest), _pairs("--override", overrides))
+    _known_items(session, chosen, answers)
     if dry_run:
         for test in chosen:
             click.echo(_dry(test))
         return
     sys.exit(asyncio.run(Headless(session, signed, answers, Printer(as_json)).run(chosen)))
+
+
+def _known_items(session: Session, tests: list[Test], answers: Answers) -> None:
+    """That each item which is answered for is asked by one of these tests.
+
+    Raises:
+        BadInput: one is not.
+    """
+    from console.run.checklist import post_items, pre_items
+
+    known = {"all"}
+    for test in tests:
+        with suppress(GamedayError):  # told at its turn
+            plan = test.make()
+            known |= {item.id for item in (*pre_items(plan, session.inventory), *post_items(plan, session.inventory))}
+            known |= {item.id for item in plan.scenario.expectations}
+    for flag, items in (("--attest", answers.attest), ("--override", frozenset(answers.overrides))):
+        for item in sorted(items - (known if flag == "--attest" else known - {"all"})):
+            raise BadInput(f"{flag} {item}: there is no such item or expectation here{near_match(item, known)}")
 
 
 def _pairs(flag: str, texts: tuple[str, ...]) -> dict[str, str]:

@@ -90,6 +90,11 @@ def test_every_service_is_active_on_a_machine_that_runs_without_failed_units(
     assert systemd_lab.ssh(node.name, "hostname; id -un; sudo -n id -un").split() == [node.name, "gameday", "root"]
 
 
+def test_status_finds_out_which_kind_of_lab_lies_in_a_folder(systemd_lab: SystemdLab) -> None:
+    done = systemd_lab.inside("lab", "status", "--dir", str(systemd_lab.dir))
+    assert (done.code, done.out.count("● up")) == (0, 3), str(done)
+
+
 def test_nodes_reach_each_other_and_nothing_else(systemd_lab: SystemdLab) -> None:
     assert reaches(systemd_lab, "redfin", "bluefin")
     assert reaches(systemd_lab, "greenfin", CONSOLE)

@@ -149,3 +149,18 @@ def test_a_real_process_says_the_same(name: str, place: Path) -> None:
     command = [sys.executable, "-m", "console", "run", str(WHOLE_SCENARIO), "--inventory", str(HERE / name)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (EXIT_BAD_INPUT, "", f"gameday: {HERE}/{SENTENCES[name]}\n")
+
+
+@pytest.mark.parametrize(
+    ("flag", "told", "sentence"),
+    [
+        ("--attest", "allx", "--attest allx: there is no such item or expectation here, did you mean 'all'?"),
+        ("--attest", "bakups-current", "--attest bakups-current: there is no such item or expectation here, "
+         "did you mean 'backups-current'?"),
+        ("--override", "baclups-current=x", "--override baclups-current: there is no such item or expectation here, "
+         "did you mean 'backups-current'?"),
+    ],
+)  # fmt: skip
+def test_an_answer_to_what_nobody_asks_is_refused(place: Path, flag: str, told: str, sentence: str) -> None:
+    result = gameday("run", WHOLE_SCENARIO, "--inventory", place / "inventory.yaml", flag, told)
+    assert_refused(result, sentence=sentence)

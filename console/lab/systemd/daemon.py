@@ -24,7 +24,7 @@ from console.lab.systemd.host import check_host
 from console.lab.systemd.image import image
 from console.lab.systemd.inventory_file import inventory
 from console.lab.systemd.machine import Machine
-from console.lab.systemd.network import MachineNetwork, Switch, lay_cable, unplug
+from console.lab.systemd.network import SWITCH_PID, MachineNetwork, Switch, lay_cable, unplug
 from console.lab.systemd.skeleton import Skeleton
 
 
@@ -66,7 +66,7 @@ class Daemon(Keeper):
         await asyncio.gather(*(machine.make_disks(below) for machine in self._machines.values()))
         say("progress", "machines: booting")
         await self._switch.start()
-        (lab.root / "switch.pid").write_text(str(self._switch.pid))
+        (lab.root / SWITCH_PID).write_text(str(self._switch.pid))
         for name, machine in self._machines.items():
             await machine.start(below, self._switch.pid)
             if not machine.process:

@@ -19,6 +19,8 @@ RANGE = "10.253.{}.{}"
 RANGE6 = "fd67:6d64:{}::{}"
 CABLE = "gdlab{}"
 CONSOLE_PORT = "console"
+SWITCH_PID = "switch.pid"
+"""The file in the lab's folder that tells the process that holds its network."""
 LABS = 250
 _NUMBERS = {node.name: number for number, node in enumerate(FLEET, start=2)}
 

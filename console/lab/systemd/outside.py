@@ -15,6 +15,7 @@ from console.lab.lock import is_locked
 from console.lab.systemd.host import check_host
 from console.lab.systemd.image import image
 from console.lab.systemd.inside import command_inside
+from console.lab.systemd.network import SWITCH_PID
 from console.lab.systemd.setup import unit_of
 from console.plan.inventory import load_inventory
 
@@ -40,6 +41,11 @@ def up(
     stock = ["--stock-postgres"] if stock_postgres else []
     module = "console.lab.systemd.daemon"
     return bring_up(module, directory, str(lease_s), *stock, lifeline=lifeline, progress=progress)
+
+
+def keeps(directory: Path) -> bool:
+    """Whether the lab in that folder is one of machines."""
+    return (directory.expanduser() / SWITCH_PID).exists()
 
 
 def status(directory: Path) -> LabStatus:

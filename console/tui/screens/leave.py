@@ -26,6 +26,9 @@ class LeaveDialog(QuestionDialog):
             then = f"Leaving ends the run as aborted. The fault is taken back; {itself}."
         else:
             what = f"The write-up of run {handle.plan.run} is not signed."
-            then = "It can only be signed here: after leaving, nothing of this run reaches thermal memory."
+            then = (
+                "Nothing of it is in thermal memory before it is signed, here or later by "
+                f"`gameday runs sign {handle.plan.run} pass|fail`."
+            )
         ask = Content.assemble("Press ", ("y", "bold"), " to leave, ", ("esc", "bold"), " to stay.")
         super().__init__("leave the console", Content("\n\n").join([words.text(what, "bold"), Content(then), ask]))
