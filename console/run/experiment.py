@@ -9,12 +9,13 @@ from typing import Literal
 from console import events as ev
 from console.errors import GamedayError
 from console.fleet import Fleet
-from console.nodes.guard import Busy, Guard, NotArmed, Proof, choose_guard
-from console.plan.plan import Plan, PlannedAction
+from console.nodes.guard import Busy, Guard, NotArmed, choose_guard
+from console.plan.plan import Plan
 from console.plan.probe import AlertProbe, ServiceProbe
 from console.plan.scenario import Expectation
 from console.probes.base import Prober, Unasked, prober
 from console.record.journal import JournalError
+from console.run.effect import Effect
 from console.run.judging import Judgement, ask_until_pass, judge
 from console.run.preflight import preflight
 from console.run.reboot import Reboot
@@ -24,11 +25,6 @@ from console.run.takeback import Takeback
 from console.state import ExpectationState
 from console.terms import Phase, Reason, Status
 
-EFFECT_EVERY_S = 5.0
-"""A sustained fault is proven again this often, in seconds (design: a fault is four scripts)."""
-EFFECT_POLL_S = 0.3
-EFFECT_LIMIT_S = 15.0
-"""After inject has ended, the effect must show within this time, in seconds."""
 RECOVERY_LIMIT_S = 30.0
 """After the revert the steady state must hold again within this time, in seconds, where no expectation says more."""
 
@@ -60,6 +56,7 @@ class Experiment:
             if action.fault.reboots and planned.name == action.node
         }
         self._takeback = Takeback(plan, fleet, self.guards, recorder, record=self._record, reboots=self._reboots)
+        self._effect = Effect(plan, self.guards, recorder, self._reboots)
         self._stop = asyncio.Event()
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
@@ -238,14 +235,13 @@ class Experiment:
         try:
             if self.plan.actions:
                 await self._enter(Phase.PROVE_EFFECT)
-                proven = await self._prove_effect()
-                if not proven:
+                if not await self._effect.prove():
                     return
             await self._enter(Phase.OBSERVE)
             origin_s = self.recorder.state.injected_at_s or origin_s  # a blow that needed time has told when it fell
             judges += [asyncio.create_task(self._judge(e, origin_s), name=e.id) for e in late]
             if self._sustained:
-                await self._hold()
+                await self._effect.hold()
                 await self._finish(judges, 0.0)
             else:
                 await self._finish(judges, self.plan.scenario.observe_s - (self._now_s - origin_s))
@@ -268,77 +264,6 @@ class Experiment:
         """The required expectations that only the end of a reboot can meet."""
         late = [e for e in self._expectations("inject") if e.required and not self._from_the_start(e)]
         return [self.recorder.state.expectations[e.id] for e in late]
-
-    async def _prove_effect(self) -> bool:
-        """Ask each fault until it shows; false when one does not in its time."""
-        proven = [await self._prove_one(action) for action in self.plan.actions]
-        return all(proven)
-
-    async def _prove_one(self, action: PlannedAction) -> bool:
-        guard = self.guards[action.node]
-        start_s = self._now_s
-        reboot = self._reboots.get(action.node)
-        if reboot and not await reboot.wait_back():
-            ended = await guard.inject_result()
-            said = f": {ended.output.strip()}" if ended and ended.output.strip() else ""
-            status = Status.FAIL if reboot.gone_at_s is None else Status.UNKNOWN
-            await self._tell_effect(action.node, Proof(status, reboot.why_not + said))
-            return False
-        step = ""
-        while True:
-            ended = await guard.inject_result()
-            proof = await guard.effect()
-            if proof.step not in ("", step):
-                step = proof.step
-                await self._tell_effect(action.node, Proof(Status.PENDING, proof.evidence))
-            waited_s = self._now_s - start_s
-            if ended is not None and ended.exit_status not in (0, None) and proof.status is not Status.PASS:
-                said = ended.output.strip() or proof.evidence
-                proof = Proof(Status.FAIL, f"inject ended with {ended.exit_status}: {said}")
-                waited_s = float("inf")
-            limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s(action.target)
-            if proof.status is Status.PASS or waited_s > limit_s:
-                if reboot:
-                    reboot.proven_at_s = self._now_s
-                await self._tell_effect(action.node, proof)
-                return proof.status is Status.PASS
-            await asyncio.sleep(EFFECT_POLL_S)
-
-    async def _tell_effect(self, node: str, proof: Proof) -> Proof:
-        """Record a proof of the effect; each `finding:` in it is noted once. Returns the proof without these."""
-        lines = proof.evidence.splitlines()
-        for line in lines:
-            told = f"{node}: {line.removeprefix('finding:').strip()}"
-            if line.startswith("finding:") and told not in (found.text for found in self.recorder.state.findings):
-                await self.recorder.emit(ev.Found(at_s=self._now_s, text=told))
-        proof = Proof(proof.status, "\n".join(line for line in lines if not line.startswith("finding:")))
-        now_s, ago_s = self._now_s, proof.struck_ago_s
-        await self.recorder.emit(
-            ev.EffectJudged(
-                at_s=now_s,
-                node=node,
-                status=proof.status,
-                evidence=proof.evidence,
-                struck_at_s=None if ago_s is None else now_s - ago_s,
-            )
-        )
-        return proof
-
-    async def _hold(self) -> None:
-        """Keep a sustained fault its time from the first proof on; proven again and again, last before the revert."""
-        end_s = self._now_s + max(action.fault.lasts_s for action in self.plan.actions)
-        while True:
-            left_s = end_s - self._now_s
-            await asyncio.sleep(max(0.0, min(EFFECT_EVERY_S, left_s)))
-            for action in self.plan.actions:
-                proof = await self._tell_effect(action.node, await self.guards[action.node].effect())
-                if proof.status is Status.FAIL:
-                    await self.recorder.emit(
-                        ev.Found(at_s=self._now_s, text=f"{action.node}: the fault ended early: {proof.evidence}")
-                    )
-                    return
-            if left_s <= EFFECT_EVERY_S:
-                return
 
     def _expectations(self, after: str) -> list[Expectation]:
         return [e for e in self.plan.scenario.expectations if e.after == after]

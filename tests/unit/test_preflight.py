@@ -9,7 +9,7 @@ import pytest
 
 from console.nodes.proof import Proof
 from console.record.journal import Journal
-from console.run.experiment import Experiment
+from console.run.effect import Effect
 from console.run.preflight import Preflight, read
 from console.run.recorder import Recorder
 from console.terms import Status
@@ -40,9 +40,8 @@ def test_a_warning_is_no_reason() -> None:
 async def test_what_an_effect_has_found_is_noted_once(tmp_path: Path) -> None:
     recorder = Recorder(Journal.create(tmp_path), lambda: T0)
     await recorder.emit(started())
-    plan = SimpleNamespace(actions=())
-    experiment = Experiment(plan, None, recorder, None)  # type: ignore[arg-type]
+    effect = Effect(SimpleNamespace(actions=()), {}, recorder, {})  # type: ignore[arg-type]
     for _ in range(2):
-        proof = await experiment._tell_effect("redfin", Proof(Status.PASS, "finding: 1 was killed\n70 MB held"))
+        proof = await effect._tell("redfin", Proof(Status.PASS, "finding: 1 was killed\n70 MB held"))
     assert proof.evidence == "70 MB held"
     assert [found.text for found in recorder.state.findings] == ["redfin: 1 was killed"]
