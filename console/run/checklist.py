@@ -31,6 +31,8 @@ SETTLE_S = 15.0
 
 ALERTS_LIMIT_S = 120.0
 """How long the post-test check waits for alerts to clear, in seconds: two of Prometheus' own evaluation intervals."""
+ALERTS_ABORTED_S = 5.0
+"""The same after an abort, whose operator waits at the console: it can be verified again before signing."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -311,14 +313,16 @@ async def alerts_now(alertmanager: Alertmanager) -> Alerts:
     return Alerts(await alertmanager.started(), {alert.fingerprint: alert.words for alert in found})
 
 
-async def post_alerts(alertmanager: Alertmanager, before: Alerts | None, clock: Callable[[], float]) -> Finding:
-    """No alert is there that was not there before the fault, waited for up to ALERTS_LIMIT_S.
+async def post_alerts(
+    alertmanager: Alertmanager, before: Alerts | None, clock: Callable[[], float], limit_s: float = ALERTS_LIMIT_S
+) -> Finding:
+    """No alert is there that was not there before the fault, waited for up to `limit_s`.
 
     One that is silenced or inhibited has not cleared. An Alertmanager that was started anew has forgotten: unknown.
     """
     if before is None:
         return Finding(Status.UNKNOWN, "the alerts were not seen before the fault")
-    end_s = clock() + ALERTS_LIMIT_S
+    end_s = clock() + limit_s
     while True:
         try:
             found = _new_alerts(before, await alerts_now(alertmanager))
@@ -335,7 +339,8 @@ def _new_alerts(before: Alerts, now: Alerts) -> Finding:
     new = sorted(words for fingerprint, words in now.present.items() if fingerprint not in before.present)
     if new:
         return Finding(Status.FAIL, f"there since the run began: {', '.join(new)}")
-    old = f"; {len(now.present)} were there before the run already" if now.present else ""
+    count = len(now.present)
+    old = f"; {count} {'was' if count == 1 else 'were'} there before the run already" if count else ""
     return Finding(Status.PASS, f"no alert of this run is left{old}")
 
 

@@ -39,8 +39,9 @@ class Closing:
             self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows, self.recorder.state)
         alertmanager = self.fleet.alertmanager
         if alertmanager:
+            limit_s = checklist.ALERTS_ABORTED_S if self.recorder.state.abort else checklist.ALERTS_LIMIT_S
             self._verifiers["alerts-cleared"] = lambda: checklist.post_alerts(
-                alertmanager, before.alerts, self.fleet.clock
+                alertmanager, before.alerts, self.fleet.clock, limit_s
             )
         for item in self._verifiers:
             await self.recheck(item)
