@@ -90,7 +90,8 @@ async def samples(node: SshNode, *, every_s: float = 1.0, lease_s: float = 10.0)
 
 def _program(node: SshNode, every_s: float, lease_s: float) -> str:
     units = " ".join(service.unit for service in node.spec.services.values())
-    names = scripts.assignments({"UNITS": units, "EVERY_S": f"{every_s:g}", "QUIET": math.ceil(lease_s / every_s)})
+    quiet = max(2, math.ceil(lease_s / every_s))  # at one it would end before it could hear anything
+    names = scripts.assignments({"UNITS": units, "EVERY_S": f"{every_s:g}", "QUIET": quiet})
     return scripts.whole(names, f"set -- {join(node.spec.disks)}", scripts.text("sampler.sh"))
 
 

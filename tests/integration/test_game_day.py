@@ -18,7 +18,6 @@ LOADED_ERROR_S = 0.1
 RESTART_S = 2.0
 """RestartSec= of the labs' gateway."""
 EXPERIMENTS = {
-    "llm-gateway-kill": [],
     "pg-connection-exhaustion": [],
     "network-partition": ["--set", "hold_s=46"],
     "service-stack-restart": [],
@@ -34,14 +33,15 @@ def test_each_experiment_passes_and_leaves_nothing(systemd_lab: SystemdLab, scen
     done = lab.run(*approved(lab, scenario, *EXPERIMENTS[scenario]), limit_s=220.0)
     assert (done.code, done.result["outcome"]) == (0, "passed"), str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True), str(done)
-    assert {item["outcome"] for item in done.result["expectations"]} == {"pass"}, str(done)
     assert done.result["thermal"]["delivered"] is True
     assert {told["guard"] for told in done.events if told["event"] == "armed"} == {"systemd"}
     left = {node: residue(lab, node).beyond(before[node]) for node in nodes}
     assert not any(left.values()), left
 
 
-def test_the_anatomy_of_a_recovery_is_told_from_systemds_stamps(systemd_lab: SystemdLab) -> None:
+def test_a_killed_gateway_is_back_and_the_anatomy_of_its_recovery_is_told_by_systemds_stamps(
+    systemd_lab: SystemdLab,
+) -> None:
     compared = compare(systemd_lab, "--set", "signal=KILL")
     assert abs(compared.seconds - compared.truth_s) <= compared.error_s <= LOADED_ERROR_S, str(compared)
     assert list(compared.breakdown) == ["exit to scheduled", "scheduled to started", "started to healthy"]

@@ -8,10 +8,17 @@ from tests.lab import Lab
 from tests.trials import ACTIONS, PHASES, SCENARIOS, trial
 
 SEED = 20261121
+HELD = ("inject", "prove effect", "observe", "revert", "prove reverted")
+"""Before and after these a run goes as any other: A1 is interrupted in each phase, and `make soak` does all of them."""
+CASES = [
+    (scenario, action, phase)
+    for scenario in SCENARIOS
+    for action in ACTIONS
+    for phase in PHASES
+    if scenario == "llm-gateway-kill" or phase in HELD
+]
 
 
-@pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(("scenario", "action", "phase"), CASES)
 def test_nothing_outlives_the_lease(lab: Lab, scenario: str, action: str, phase: str) -> None:
     assert trial(lab, scenario, phase, action, SEED) == []

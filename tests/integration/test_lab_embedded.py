@@ -210,7 +210,7 @@ async def test_commands_run_on_their_node_with_bytes_and_exit_codes_passed_throu
 
 async def test_a_signal_request_reaches_the_whole_command(inventory: Inventory) -> None:
     async with await ssh(inventory, "redfin") as connection:
-        process = await connection.create_process("trap 'echo caught; exit 3' TERM; echo ready; sleep 1000 & wait")
+        process = await connection.create_process("trap 'echo caught; exit 3' TERM; sleep 1000 & echo ready; wait")
         assert await process.stdout.readline() == "ready\n"
         process.send_signal("TERM")
         done = await process.wait()

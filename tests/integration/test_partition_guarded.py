@@ -131,22 +131,6 @@ async def observing(console: Console) -> None:
     assert reached, console.lines[-8:]
 
 
-async def test_a_partition_under_the_guard_passes_and_leaves_the_firewall_as_it_was(two: Two) -> None:
-    before = two.rules()
-    console = two.start()
-    await observing(console)
-    assert next(line for line in two.rules() if line.startswith("-A INPUT")).endswith("-1")
-    assert await asyncio.to_thread(console.reaches, "ended", 60.0)
-    result = json.loads(console.lines[-1])
-    assert console.process.wait() == 0, console.lines[-1]
-    assert (result["outcome"], result["effect_proven"], result["revert_proven"]) == ("passed", True, True)
-    evidence = [json.loads(line)["evidence"] for line in console.lines if '"event":"effect"' in line]
-    assert evidence
-    assert all("packets dropped just now" in text for text in evidence)
-    console.close()
-    assert two.rules() == before
-
-
 async def test_a_partition_ends_with_its_console(two: Two) -> None:
     before = two.rules()
     console = two.start()

@@ -55,7 +55,7 @@ def nothing_is_left(lab: Lab) -> None:
     assert not lab.marked()
 
 
-@pytest.mark.parametrize("scenario", [A7, "postgres-crash-postmaster"])
+@pytest.mark.parametrize("scenario", [A7])
 def test_a_cluster_that_restarts_keeps_every_acknowledged_row_and_passes(lab: Lab, scenario: str) -> None:
     before, kept = postmaster(lab), set(backups(lab))
     done = crashed(lab, scenario)

@@ -43,5 +43,5 @@ HARDWARE = {
         never=("/ganuda", "/sag_data"),
     ),
     "bluefin": Hardware(768, disks=(Disk("pg_data", "/pg_data", 512, filled=True),), never=("/pg_data",)),
-    "greenfin": Hardware(768),
+    "greenfin": Hardware(1024),
 }
