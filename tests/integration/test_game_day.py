@@ -15,6 +15,8 @@ from tests.truth import compare
 
 LOADED_ERROR_S = 0.1
 """On a machine that tests load; `python -m tests.truth --kind systemd` holds it to 20 ms on a quiet one."""
+START_LIMIT_S = 12.0
+"""A little over systemd's DefaultStartLimitIntervalSec=."""
 RESTART_S = 2.0
 """RestartSec= of the labs' gateway."""
 EXPERIMENTS = {
@@ -25,10 +27,19 @@ EXPERIMENTS = {
 }
 
 
+def rested(lab: SystemdLab) -> bool:
+    """Whether no service of redfin was started just now: one that was is refused for its start limit."""
+    units = [service.unit for service in lab.inventory.nodes["redfin"].services.values()]
+    stamps = lab.on("redfin", "systemctl", "show", "-p", "ExecMainStartTimestampMonotonic", "--value", *units).split()
+    now_s = float(lab.on("redfin", "cut", "-d ", "-f1", "/proc/uptime"))
+    return all(now_s - int(stamp) / 1e6 > START_LIMIT_S for stamp in stamps)
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("scenario", EXPERIMENTS)
 def test_each_experiment_passes_and_leaves_nothing(systemd_lab: SystemdLab, scenario: str) -> None:
     lab, nodes = systemd_lab, list(systemd_lab.inventory.nodes)
+    assert lab.wait_until(lambda: rested(lab), 30.0)
     before = {node: residue(lab, node) for node in nodes}
     done = lab.run(*approved(lab, scenario, *EXPERIMENTS[scenario]), limit_s=220.0)
     assert (done.code, done.result["outcome"]) == (0, "passed"), str(done)
