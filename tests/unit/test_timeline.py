@@ -56,7 +56,7 @@ SCHEDULED = "scheduled Thu 1970-01-01 00:01:40.020000 UTC"
 def test_an_exit_stamp_within_what_was_seen_narrows_the_end() -> None:
     result = measured(*DEATH, EXITED, *BACK, "same 112.5")
     assert result.seconds == pytest.approx(102.22 - 100.012)
-    assert result.error_s == pytest.approx(0.004 + 0.02 + 0.01)
+    assert result.error_s == pytest.approx(0.004 + 0.02 + 0.005)
 
 
 @pytest.mark.parametrize("stamp", ["00:01:40.052000", "00:01:39.900000", "00:00:40.012000"])
