@@ -43,8 +43,11 @@ def memory(limit_mb: int | None) -> str:
 MB = 'mb() { echo "$(($1 / 1024)) MB"; } # KB\n'
 
 KILLED = r"""killed() { # how many processes the kernel has killed for want of memory: here, or on the whole machine
-  cat /sys/fs/cgroup/memory.events /proc/vmstat 2>/dev/null |
-    awk '$1 == "oom_kill" { n = $2; exit } END { print n + 0 }'
+  group=/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' /proc/1/cgroup)
+  case $(cat "$group/memory.limit_in_bytes" 2>/dev/null) in
+  '' | ???????????????????*) cat /sys/fs/cgroup/memory.events 2>/dev/null || cat /proc/vmstat ;;
+  *) find "$group" -name memory.oom_control -exec cat {} + ;; # v1 counts in each group of a container apart
+  esac | awk '$1 == "oom_kill" { n += $2 } END { print n + 0 }'
 }
 """
-"""The kernel's counters: its log is not to be read in every container."""
+"""The kernel's counters: its log is not to be read in every container, nor does it say whose process it was."""

@@ -104,7 +104,7 @@ vanish() {
 
 # lapse WHY: the console is gone. Without a proof everything stays, locked, for a sweep.
 lapse() {
-    [ -d "$D" ] || exit 0 # released meanwhile
+    [ -d "$D" ] || exit 1 # somebody removed it: systemd keeps such a guard failed, and its node locked
     echo "$1" >"$D/why"
     end feeder
     is_reverted || take_back "$1"
