@@ -24,6 +24,19 @@ class DatabaseTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a fault that needs a fresh backup puts it, on its node; empty: nowhere."""
 
 
+class StoreTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A store of keyed records as its node sees it. See the inventory's Store."""
+
+    name: str
+    path: str
+    """The folder of its files."""
+    unit: str
+    url: str = ""
+    command: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    """What opens it a second time; empty: nothing is known that does."""
+
+
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a fault needs to know of the node that it acts on; everything is already resolved."""
 
@@ -36,6 +49,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     process: str = ""
     """The pattern that the service's command line matches; empty where there is none."""
     database: DatabaseTarget | None = None
+    store: StoreTarget | None = None
     peer: str = ""
     """The name of the other node, for faults between two; empty where there is none."""
     peers: tuple[str, ...] = ()
@@ -112,6 +126,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     beside_database: ClassVar[bool] = False
     """Acts on the database's own node, and on its unit."""
     needs_peer: ClassVar[bool] = False
+    needs_store: ClassVar[bool] = False
+    """Acts on a store's files or on its opening; the store's unit is the target's."""
+    development_only: ClassVar[bool] = False
+    """Refused on nodes and services that the inventory marks as production."""
 
     @property
     def kind(self) -> str:

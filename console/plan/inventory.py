@@ -46,6 +46,8 @@ class Service(Part, frozen=True):
     """The URL that answers 200 when it is well, as seen from its own node."""
     label: str = ""
     """Shown beside the name, like `stand-in`."""
+    production: bool = False
+    """Faults that are for development and test only are refused here, as on a node that is marked so."""
 
 
 class Node(Part, frozen=True):
@@ -75,6 +77,7 @@ class Node(Part, frozen=True):
     power_on: tuple[Text, ...] = ()
     """A command for the console's own machine that switches the node on, for one that does not come back."""
     production: bool = False
+    """Faults that are for development and test only are refused here."""
     disks: tuple[Absolute, ...] = ("/",)
     """The mount points that are watched."""
     never: tuple[Absolute, ...] = ()
@@ -108,6 +111,27 @@ class Database(Part, frozen=True):
     """A folder on `node` for the fresh backup that a fault like postgres-crash takes first; the newest three of ours
     are kept. Only the folder's owner can read them: let it be another one than that of `checks.backups`. Empty: such a
     fault is refused."""
+
+
+class Store(Part, frozen=True):
+    """A store of keyed records, and how it is asked on its own node: by `url` or by `command`, one of the two.
+
+    url      PUT URL/KEY with the value as body (2xx: acknowledged), GET URL/KEY, GET URL (the keys, one a line),
+             DELETE URL/KEY where it can.
+    command  with `put KEY` and the value on standard input (exit 0: acknowledged), `get KEY`, `list`, `delete KEY`.
+    """
+
+    node: Text
+    service: Text
+    """The service on `node` that it is."""
+    path: Absolute
+    """The folder of its files on `node`."""
+    url: Url = ""
+    command: tuple[Text, ...] = ()
+    can_delete: bool = True
+    """Whether records of ours can be deleted afterwards; else they stay in it."""
+    open: tuple[Text, ...] = ()
+    """A command on `node` that opens it a second time, for faults that try to; it must name the folder itself."""
 
 
 class ThermalMemory(Part, frozen=True):
@@ -196,6 +220,7 @@ class Inventory(Part, frozen=True):
     name: Text
     nodes: dict[str, Node]
     databases: dict[str, Database] = {}
+    stores: dict[str, Store] = {}
     thermal_memory: ThermalMemory | None = None
     approvals: Approvals = Approvals()
     checks: Checks = Checks()
@@ -236,6 +261,13 @@ class _References:
             if database.service:
                 services = nodes[database.node].services
                 self._known(f"service on {database.node}", database.service, services, "databases", name, "service")
+        for name, store in inventory.stores.items():
+            self._known("node", store.node, nodes, "stores", name, "node")
+            self._known(
+                f"service on {store.node}", store.service, nodes[store.node].services, "stores", name, "service"
+            )
+            if bool(store.url) == bool(store.command):
+                raise self._bad(f"'stores.{name}' needs either 'url' or 'command'", "stores", name)
         if inventory.thermal_memory:
             self._known("database", inventory.thermal_memory.database, databases, "thermal_memory", "database")
         if inventory.monitoring and inventory.monitoring.node:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from console.errors import BadInput, near_match
-from console.faults.base import DatabaseTarget, Target
+from console.faults.base import DatabaseTarget, StoreTarget, Target
 from console.faults.disk_fill import DiskFill
 from console.faults.node_reboot import NodeReboot
 from console.plan import peers, strict, writers
@@ -128,6 +128,14 @@ class _Resolver:
             backup_dir=database.backup_dir,
         )
 
+    def store(self, name: str, *at: str | int) -> StoreTarget:
+        if name not in self.inventory.stores:
+            raise self._unknown("store", name, self.inventory.stores, *at)
+        store = self.inventory.stores[name]
+        self.node(store.node, *at)
+        unit = self.service(store.node, store.service, *at).unit
+        return StoreTarget(name, store.path, unit, store.url, store.command, store.open)
+
     def _unknown(self, kind: str, name: str, known: Iterable[str], *at: str | int) -> BadInput:
         return self._bad(f"no {kind} is named {name[:60]!r} in the inventory{near_match(name, known)}", *at)
 
@@ -207,7 +215,15 @@ class _Resolver:
             services = [self.service(action.node, name, *at, "node") for name in node.services]
         if isinstance(fault, NodeReboot) and fault.how == "poweroff" and not node.power_on:
             raise self._bad(f"{action.node} has no 'power_on' in the inventory: nothing would switch it on again", *at)
-        units = tuple(service.unit for service in services)
+        store = self.store(action.store, *at, "store") if action.store else None
+        if fault.needs_store and store is None:
+            raise self._bad(f"{fault.kind} needs 'store'", *at)
+        if store and not fault.needs_store:
+            raise self._bad(f"{fault.kind} has no 'store'", *at, "store")
+        if store and self.inventory.stores[action.store].node != action.node:
+            home = self.inventory.stores[action.store].node
+            raise self._bad(f"store '{action.store}' is on {home}, not here", *at, "node")
+        units = tuple(service.unit for service in services) or ((store.unit,) if store else ())
         if fault.needs_units and not units:
             raise self._bad(f"{fault.kind} needs 'service' or 'services'", *at)
         process = services[0].process if services else ""
@@ -228,6 +244,7 @@ class _Resolver:
             units=units,
             process=process,
             database=database,
+            store=store,
             peer=action.peer,
             peers=(peer.reached_at,) if peer else (),
             peer_port=peer.port if peer else 22,

@@ -26,12 +26,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Action(Part, frozen=True):
-    """One fault on one node; `service` or `database` says what of the node is meant."""
+    """One fault on one node; `service`, `database` or `store` says what of the node is meant."""
 
     node: Id
     fault: AnyFault
     service: str = ""
     database: str = ""
+    store: str = ""
     services: tuple[str, ...] = ()
     """For faults that act on several services, in this order."""
     peer: str = ""

@@ -10,6 +10,7 @@ from console.errors import NodeUnreachable, Refused
 from console.faults.needs import Lack
 from console.fleet import Fleet, NodeView
 from console.nodes.sweep import Trace
+from console.plan.inventory import Inventory
 from console.plan.plan import Plan, check_against
 from console.run.preflight import preflight
 from console.run.readiness import Readiness, readiness
@@ -34,7 +35,26 @@ async def guard_rails(plan: Plan, fleet: Fleet) -> list[Blocker]:
     except Refused as error:
         return [Blocker(str(error), "make a new plan with the inventory as it is now", Reason.REFUSED)]
     found = await asyncio.gather(*(node_rails(plan, node.name, fleet) for node in plan.nodes))
-    return [rail for rails in found for rail in rails]
+    return production_rails(plan, fleet.inventory) + [rail for rails in found for rail in rails]
+
+
+def production_rails(plan: Plan, inventory: Inventory) -> list[Blocker]:
+    """That nothing that is for development and test only acts on what the inventory marks as production."""
+    found: list[Blocker] = []
+    for action in plan.actions:
+        node = inventory.nodes[action.node]
+        hit = [name for name, item in node.services.items() if item.production and item.unit in action.target.units]
+        marked = [action.node] if node.production else [f"{name} on {action.node}" for name in hit]
+        if action.fault.development_only:
+            found += [
+                Blocker(
+                    f"{what} is marked production in the inventory: {action.fault.kind} is for development and test",
+                    "name a target that is not production",
+                    Reason.REFUSED,
+                )
+                for what in marked
+            ]
+    return found
 
 
 async def node_rails(plan: Plan, name: str, fleet: Fleet) -> list[Blocker]:
