@@ -20,7 +20,9 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "bash", "util-linux", "e2fsprogs", "procps"),
     *("iproute2", "iptables", "iputils-ping", "curl", "strace", "stress-ng", "postgresql"),
     # The services' own Python, whatever the console's is: its interpreter may not run on this Debian.
-    *("python3-minimal", "python3-uvicorn", "python3-psycopg"),
+    *("python3-minimal", "python3-uvicorn", "python3-psycopg", "python3-plyvel", "python3-lmdb"),
+    # Faults in a service's system calls, for one that was started with its preload.
+    *("fiu-utils", "libfiu0"),
     *("prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "prometheus-postgres-exporter"),
 )
 _LEAN = (
