@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -166,3 +166,17 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
             Refused: a guard rail forbids this fault on that target.
         """
         raise NotImplementedError
+
+
+class Held(Fault, frozen=True):
+    """Base of the faults that act from their proof on until `hold_s` is over, and are then reverted."""
+
+    sustained: ClassVar[bool] = True
+
+    hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
+    """For how long, in seconds."""
+
+    @property
+    def lasts_s(self) -> float:
+        """As long as it is held."""
+        return self.hold_s

@@ -9,7 +9,7 @@ import msgspec
 
 from console.errors import Refused
 from console.faults import shell
-from console.faults.base import DatabaseTarget, Fault, Scripts, Target
+from console.faults.base import DatabaseTarget, Held, Scripts, Target
 from console.terms import Risk
 
 REFUSALS = (
@@ -106,29 +106,21 @@ elif echo "$left" | grep -qE "$refusal"; then echo "connections are still refuse
 psql, and a dead database is no trace of ours."""
 
 
-class ConnectionFlood(Fault, frozen=True, tag="connection-flood"):
+class ConnectionFlood(Held, frozen=True, tag="connection-flood"):
     """Open connections to a PostgreSQL database and hold them."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    sustained: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("psql", "mkfifo")
     needs_database: ClassVar[bool] = True
 
     connections: Annotated[int, msgspec.Meta(ge=1, le=5000)] | Literal["limit"] = 50
     """How many to open; `limit`: until the database refuses."""
-    hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
-    """For how long they are held, in seconds."""
 
     @property
     def summary(self) -> str:
         """Like `connection-flood up to the limit, held for 30 s`."""
         how_many = "up to the limit" if self.connections == "limit" else self.connections
         return f"{self.kind} {how_many}, held for {self.hold_s:g} s"
-
-    @property
-    def lasts_s(self) -> float:
-        """As long as it is held."""
-        return self.hold_s
 
     def inject_limit_s(self, target: Target) -> float:
         """About 20 ms of a core for each session: a server with thousands of slots takes its time."""

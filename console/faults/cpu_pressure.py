@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from console.faults import shell
-from console.faults.base import Fault, Scripts, Target
+from console.faults.base import Held, Scripts, Target
 from console.terms import Risk
 
 OVERTIME_S = 120.0
@@ -70,27 +70,19 @@ printf '%s\\n\\n%s\\n' "$before" "$after" | awk -v want="$want" -v share="$share
 """
 
 
-class CpuPressure(Fault, frozen=True, tag="cpu-pressure"):
+class CpuPressure(Held, frozen=True, tag="cpu-pressure"):
     """Load a node's cores, and see whether everything on it is still served."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    sustained: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("awk", "getconf", "stress-ng")
 
     cores: Annotated[int, msgspec.Meta(ge=1, le=1024)] | Literal["all"] = "all"
     """How many are loaded."""
-    hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
-    """For how long, in seconds."""
 
     @property
     def summary(self) -> str:
         """Like `cpu-pressure on every core, held for 30 s`."""
         return f"{self.kind} on {self._which}, held for {self.hold_s:g} s"
-
-    @property
-    def lasts_s(self) -> float:
-        """As long as it is held."""
-        return self.hold_s
 
     @property
     def _which(self) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from console.faults import shell
-from console.faults.base import Fault, Scripts, Target
+from console.faults.base import Held, Scripts, Target
 from console.faults.disk_fill_sh import CLEAN, EFFECT, INJECT, LEVEL, PLACE, PREFLIGHT, RAILS, REVERT
 from console.faults.file_system import STACK
 from console.faults.memory import MB, memory
@@ -27,11 +27,10 @@ SLOW_KB_S = 50 * 1024
 """What a slow disk writes where it cannot allocate without writing, in KB a second."""
 
 
-class DiskFill(Fault, frozen=True, tag="disk-fill"):
+class DiskFill(Held, frozen=True, tag="disk-fill"):
     """Fill a file system up to a level, and leave a reserve."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    sustained: ClassVar[bool] = True
     survives_reboot: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("awk", "dd", "du", "fallocate", "mktemp", "readlink", "stat")
 
@@ -55,11 +54,6 @@ class DiskFill(Fault, frozen=True, tag="disk-fill"):
         """Like `disk-fill /tmp by 10GB, held for 60 s`."""
         much = f"by {self.size}" if self.percent is None else f"to {self.percent} %"
         return f"{self.kind} {self.path} {much}, held for {self.hold_s:g} s"
-
-    @property
-    def lasts_s(self) -> float:
-        """As long as the level is held."""
-        return self.hold_s
 
     @property
     def revert_limit_s(self) -> float:

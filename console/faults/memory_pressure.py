@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from console.faults import shell
-from console.faults.base import Fault, Scripts, Target
+from console.faults.base import Held, Scripts, Target
 from console.faults.disk_fill import Size, kilobytes
 from console.faults.memory import KILLED, MB, memory
 from console.terms import Risk
@@ -91,11 +91,10 @@ echo "$(mb $free_kb) are to be had, $(mb "$free_before") before"
 """What is missing once our processes are gone is not held by us: it is waited for and told, and the probe judges it."""
 
 
-class MemoryPressure(Fault, frozen=True, tag="memory-pressure"):
+class MemoryPressure(Held, frozen=True, tag="memory-pressure"):
     """Take a share of a node's memory, and see who bears it."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    sustained: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("awk", "head", "stress-ng", "tail")
 
     percent: Annotated[int, msgspec.Meta(ge=1, le=95)] = 70
@@ -103,8 +102,6 @@ class MemoryPressure(Fault, frozen=True, tag="memory-pressure"):
     inventory's `memory_limit_mb`."""
     size: Size | None = None
     """Instead of `percent`: so much. Powers of 1024."""
-    hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
-    """For how long, in seconds."""
     allow_oom: bool = False
     """Take it even where the kernel has to kill for it. Ours are first in its row, but it chooses."""
 
@@ -116,11 +113,6 @@ class MemoryPressure(Fault, frozen=True, tag="memory-pressure"):
     @property
     def _much(self) -> str:
         return self.size or f"{self.percent} %"
-
-    @property
-    def lasts_s(self) -> float:
-        """As long as it is held."""
-        return self.hold_s
 
     @property
     def revert_limit_s(self) -> float:

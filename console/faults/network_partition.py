@@ -9,7 +9,7 @@ import msgspec
 
 from console.errors import Refused
 from console.faults import shell
-from console.faults.base import Fault, Scripts, Target
+from console.faults.base import Held, Scripts, Target
 from console.terms import Risk
 
 CHAIN_CHARS = 28
@@ -174,11 +174,10 @@ done
 """
 
 
-class NetworkPartition(Fault, frozen=True, tag="network-partition"):
+class NetworkPartition(Held, frozen=True, tag="network-partition"):
     """Cut a node off from another one, and see what both make of it."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    sustained: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("firewall", "iptables-restore", "ip", "ping", "timeout", "awk")
     needs_peer: ClassVar[bool] = True
 
@@ -189,11 +188,6 @@ class NetworkPartition(Fault, frozen=True, tag="network-partition"):
     def summary(self) -> str:
         """Like `network-partition, held for 60 s`."""
         return f"{self.kind}, held for {self.hold_s:g} s"
-
-    @property
-    def lasts_s(self) -> float:
-        """As long as it is held."""
-        return self.hold_s
 
     @property
     def revert_limit_s(self) -> float:

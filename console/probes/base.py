@@ -64,6 +64,16 @@ class Prober(Protocol):
         """Let go of what it holds."""
 
 
+class PlainProber:
+    """What a prober does that remembers no baseline and holds nothing; one that does overrides it."""
+
+    async def start(self) -> None:
+        """There is no baseline."""
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+
 class Surroundings(Protocol):
     """Where probers find what they ask."""
 
@@ -125,17 +135,11 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return sql.SqlProber(probe, around.database(probe.database))
 
 
-class Unasked:
+class Unasked(PlainProber):
     """Stands where nothing can be asked in this run: what it says is unknown, at once and for good."""
 
     def __init__(self, why: str) -> None:
         self.why = why
-
-    async def start(self) -> None:
-        """There is nothing to start."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Unknown, and why."""

@@ -12,7 +12,7 @@ from console.errors import GamedayError, NodeUnreachable
 from console.nodes.guard_answers import BOOT_ID
 from console.nodes.ssh import SshNode
 from console.plan.probe import BootedProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 SSH_UNITS = ("ssh.service", "sshd.service")
@@ -91,7 +91,7 @@ def parse(text: str) -> Boot:
     )
 
 
-class BootedProber:
+class BootedProber(PlainProber):
     """Whether the node is in a new boot, and its services came back in that order."""
 
     def __init__(self, probe: BootedProbe, node: SshNode) -> None:
@@ -106,9 +106,6 @@ class BootedProber:
             NodeUnreachable: it cannot be told.
         """
         self._before = await boot_id(self._node)
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Ask once."""

@@ -7,22 +7,16 @@ import time
 from console.errors import NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import CommandProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 
-class CommandProber:
+class CommandProber(PlainProber):
     """Whether the command ends with the wanted exit code."""
 
     def __init__(self, probe: CommandProbe, node: SshNode) -> None:
         self._probe = probe
         self._node = node
-
-    async def start(self) -> None:
-        """There is no baseline."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Ask once. A command that does not end in time, or ends by a signal, tells nothing."""

@@ -7,12 +7,12 @@ import time
 from console.errors import GamedayError, NodeUnreachable
 from console.faults.connection_flood import REFUSALS
 from console.plan.probe import ConnectionsProbe
-from console.probes.base import Observation, blame
+from console.probes.base import Observation, PlainProber, blame
 from console.probes.database import DatabaseLink
 from console.terms import Status
 
 
-class ConnectionsProber:
+class ConnectionsProber(PlainProber):
     """Whether the limit is reached, or not, or a newcomer is refused for it, or the count has fallen back."""
 
     def __init__(self, probe: ConnectionsProbe, link: DatabaseLink) -> None:
@@ -27,9 +27,6 @@ class ConnectionsProber:
             GamedayError: it cannot be told.
         """
         self._before, _, _ = await self._link.connections()
-
-    async def stop(self) -> None:
-        """Nothing is held: the connection is the link's."""
 
     async def check(self) -> Observation:
         """Ask once."""

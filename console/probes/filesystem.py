@@ -10,7 +10,7 @@ import msgspec
 from console.errors import GamedayError, NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import FilesystemProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 TIMEOUT_S = 5.0
@@ -31,7 +31,7 @@ class Room(msgspec.Struct, frozen=True):
         return f"{self.used_pct:.0f} % used, {self.free_bytes / 1024**2:.0f} MB free"
 
 
-class FilesystemProber:
+class FilesystemProber(PlainProber):
     """Whether the use has risen since `start`, is at a level, or is back where it was."""
 
     def __init__(self, probe: FilesystemProbe, node: SshNode) -> None:
@@ -46,9 +46,6 @@ class FilesystemProber:
             GamedayError: it cannot be told.
         """
         self._before = await self._look()
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Look once."""

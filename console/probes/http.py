@@ -10,22 +10,16 @@ from urllib.parse import SplitResult, urlsplit
 from console.errors import NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import HttpProbe
-from console.probes.base import Observation, blame
+from console.probes.base import Observation, PlainProber, blame
 from console.terms import Status
 
 
-class HttpProber:
+class HttpProber(PlainProber):
     """Whether the URL answers with the wanted status, in time."""
 
     def __init__(self, probe: HttpProbe, node: SshNode) -> None:
         self._probe = probe
         self._node = node
-
-    async def start(self) -> None:
-        """There is no baseline."""
-
-    async def stop(self) -> None:
-        """Nothing is held: the tunnel is the node's."""
 
     async def check(self) -> Observation:
         """Ask once."""

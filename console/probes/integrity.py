@@ -11,7 +11,7 @@ from psycopg import sql
 
 from console.errors import NodeUnreachable
 from console.plan.probe import IntegrityProbe
-from console.probes.base import Observation, blame
+from console.probes.base import Observation, PlainProber, blame
 from console.probes.database import DatabaseLink, NoAnswer, server_words
 from console.terms import Status
 
@@ -39,18 +39,12 @@ _NO_INDEX: LiteralString = "set enable_indexscan = off; set enable_indexonlyscan
 Connection = psycopg.AsyncConnection[Any]
 
 
-class IntegrityProber:
+class IntegrityProber(PlainProber):
     """Checks everything once at each question."""
 
     def __init__(self, probe: IntegrityProbe, link: DatabaseLink) -> None:
         self._probe = probe
         self._link = link
-
-    async def start(self) -> None:
-        """There is no baseline."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Check once. What the check finds, or that a table cannot be read, is damage; no answer at all is not."""

@@ -7,25 +7,19 @@ import time
 from console.errors import NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import LoadProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 ASK = "head -n 1 /proc/stat; sleep 1; head -n 1 /proc/stat"
 TIMEOUT_S = 10.0
 
 
-class LoadProber:
+class LoadProber(PlainProber):
     """Whether the busy share of all cores lies within the wanted bounds."""
 
     def __init__(self, probe: LoadProbe, node: SshNode) -> None:
         self._probe = probe
         self._node = node
-
-    async def start(self) -> None:
-        """There is no baseline."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Look once, which takes a second."""

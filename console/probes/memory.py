@@ -8,13 +8,13 @@ from console.errors import GamedayError, NodeUnreachable
 from console.faults.memory import memory
 from console.nodes.ssh import SshNode
 from console.plan.probe import MemoryProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 TIMEOUT_S = 5.0
 
 
-class MemoryProber:
+class MemoryProber(PlainProber):
     """Whether the use has risen since `start`, or is back where it was."""
 
     def __init__(self, probe: MemoryProbe, node: SshNode) -> None:
@@ -29,9 +29,6 @@ class MemoryProber:
             GamedayError: it cannot be told.
         """
         self._before, _ = await self._look()
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Look once."""

@@ -9,7 +9,7 @@ import time
 from console.errors import NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import PingProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 COUNT = 3
@@ -17,18 +17,12 @@ TIMEOUT_S = 15.0
 _TOLD = re.compile(r"(\d+) packets transmitted, (\d+) (?:packets )?received")
 
 
-class PingProber:
+class PingProber(PlainProber):
     """Whether every ping is answered, or none."""
 
     def __init__(self, probe: PingProbe, node: SshNode) -> None:
         self._probe = probe
         self._node = node
-
-    async def start(self) -> None:
-        """There is no baseline."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Ask once: 0.4 s where all is well, up to 3 s where nothing comes back."""

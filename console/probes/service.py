@@ -10,7 +10,7 @@ import msgspec
 from console.errors import GamedayError, NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import ServiceProbe
-from console.probes.base import Observation
+from console.probes.base import Observation, PlainProber
 from console.terms import Status
 
 PROPERTIES = ("ActiveState", "SubState", "NRestarts", "InvocationID", "Result")
@@ -33,7 +33,7 @@ class UnitSeen(msgspec.Struct, frozen=True):
         return f"{self.active} ({self.sub}{why})"
 
 
-class ServiceProber:
+class ServiceProber(PlainProber):
     """Whether the unit is active, was restarted by systemd, or was restarted at all since `start`."""
 
     def __init__(self, probe: ServiceProbe, node: SshNode) -> None:
@@ -49,9 +49,6 @@ class ServiceProber:
             GamedayError: the unit's state cannot be told.
         """
         self._before = await self._look()
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Ask once. What happened stays seen: a restart does not unhappen."""

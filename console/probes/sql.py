@@ -8,12 +8,12 @@ from shlex import quote
 from console.errors import NodeUnreachable
 from console.nodes.ssh import SshNode
 from console.plan.probe import SqlProbe
-from console.probes.base import LINK_LIMIT_S, Observation
+from console.probes.base import LINK_LIMIT_S, Observation, PlainProber
 from console.probes.database import DatabaseLink, NoAnswer
 from console.terms import Status
 
 
-class SqlProber:
+class SqlProber(PlainProber):
     """Whether the query's first value is the wanted one."""
 
     def __init__(self, probe: SqlProbe, link: DatabaseLink) -> None:
@@ -30,9 +30,6 @@ class SqlProber:
         """
         if self._probe.unchanged:
             self._before = await self._link.fresh_value(self._probe.sql, timeout_s=self._probe.timeout_s)
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Ask once."""

@@ -14,7 +14,7 @@ from console.errors import NodeUnreachable
 from console.nodes.scripts import whole
 from console.nodes.ssh import SshNode
 from console.plan.probe import WritesProbe
-from console.probes.base import Observation, blame
+from console.probes.base import Observation, PlainProber, blame
 from console.probes.database import DatabaseLink, NoAnswer, server_words
 from console.terms import Status
 
@@ -122,19 +122,13 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(told[:10]) + (f" and {len(told) - 10} more ranges" if len(told) > 10 else "")
 
 
-class WritesProber:
+class WritesProber(PlainProber):
     """Reads the writer's log on the node and its table in the database, and compares them."""
 
     def __init__(self, probe: WritesProbe, node: SshNode, link: DatabaseLink) -> None:
         self._probe = probe
         self._node = node
         self._link = link
-
-    async def start(self) -> None:
-        """There is no baseline: the writer starts with the fault."""
-
-    async def stop(self) -> None:
-        """Nothing is held."""
 
     async def check(self) -> Observation:
         """Compare once."""
