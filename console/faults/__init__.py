@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.faults.call_errors import CallErrors
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.cpu_pressure import CpuPressure
 from console.faults.disk_fill import DiskFill
@@ -22,4 +23,5 @@ AnyFault = (
     | DiskFill
     | MemoryPressure
     | PostgresCrash
+    | CallErrors
 )

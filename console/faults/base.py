@@ -50,6 +50,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The pattern that the service's command line matches; empty where there is none."""
     database: DatabaseTarget | None = None
     store: StoreTarget | None = None
+    metrics: str = ""
+    """Where the service that is hit counts its errors, as Prometheus text; empty: nowhere."""
     peer: str = ""
     """The name of the other node, for faults between two; empty where there is none."""
     peers: tuple[str, ...] = ()

@@ -89,6 +89,7 @@ NEEDS: dict[str, Need] = {
         "util-linux dmesg findmnt flock losetup mount nsenter setsid umount unshare",
     ),
     **_programs("stress-ng stress-ng", instead="a loop of its own does the work"),
+    **_programs("strace strace", instead="only processes with libfiu's preload can be reached"),
     **_programs("util-linux fallocate", instead="dd writes every block"),
     ROOT: Need(
         ROOT,

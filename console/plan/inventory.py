@@ -44,6 +44,8 @@ class Service(Part, frozen=True):
     """What its command line contains, for faults that signal it, like `uvicorn gateway:app`."""
     health: Url = ""
     """The URL that answers 200 when it is well, as seen from its own node."""
+    metrics: Url = ""
+    """Where it counts its errors by their number, `…_errors_total{errno="ENOSPC"}`, as seen from its own node."""
     label: str = ""
     """Shown beside the name, like `stand-in`."""
     production: bool = False

@@ -245,6 +245,7 @@ class _Resolver:
             process=process,
             database=database,
             store=store,
+            metrics=services[0].metrics if services else "",
             peer=action.peer,
             peers=(peer.reached_at,) if peer else (),
             peer_port=peer.port if peer else 22,
