@@ -9,26 +9,7 @@ from console.faults import shell
 from console.faults.base import Fault, Scripts, Target
 from console.terms import Risk
 
-_FIND = """\
-main=$(systemctl show -p MainPID --value "$unit")
-[ "${main:-0}" -gt 1 ] || { echo "$unit has no main process: nothing was signalled"; exit 1; }
-group=$(systemctl show -p ControlGroup --value "$unit")
-in_group() {
-  case $group in /?*) cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" ;; esac
-}
-# The unit's processes: its cgroup, its main process and all below that; never this script or what started it.
-members=$({ in_group 2>/dev/null || :; echo; ps -A -o pid= -o ppid=; } | awk -v main="$main" -v me=$$ '
-  NF == 1 { member[$1] }
-  NF == 2 { parent[$1] = $2 }
-  END {
-    for (p = me; p in parent; p = parent[p]) own[p]
-    for (pid in parent) { for (p = pid; p in parent && p != main; ) p = parent[p]; if (p == main) member[pid] }
-    for (pid in member) if (pid > 1 && !(pid in own)) print pid
-  }')
-"""
-
 _STRIKE = """\
-args() { if [ -d /proc/self ]; then tr '\\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o args= -p "$1"; fi; }
 for pid in $members; do
   case $(args "$pid" 2>/dev/null || :) in *"$pattern"*) echo "$pid $(alive "$pid")" ;; esac
 done >victims
@@ -91,7 +72,7 @@ class ProcessSignal(Fault, frozen=True, tag="process-signal"):
         return Scripts(
             inject=(
                 f"{shell.head(target, mark=self.kind)}{unit}pattern={shlex.quote(target.process)}\n"
-                f"{_FIND}{shell.ALIVE}{_STRIKE}"
+                f"{shell.MEMBERS}{shell.ALIVE}{_STRIKE}"
                 f'while read -r pid start; do kill -{self.signal} "$pid"; done <victims\n'
             ),
             effect=f"{head}{unit}{shell.ALIVE}{_EFFECT}",
