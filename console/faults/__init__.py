@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from console.faults.call_errors import CallErrors
+from console.faults.component_delay import ComponentDelay
+from console.faults.component_error import ComponentError
+from console.faults.component_kill import ComponentKill
 from console.faults.connection_flood import ConnectionFlood
 from console.faults.cpu_pressure import CpuPressure
 from console.faults.disk_fill import DiskFill
@@ -24,4 +27,7 @@ AnyFault = (
     | MemoryPressure
     | PostgresCrash
     | CallErrors
+    | ComponentKill
+    | ComponentDelay
+    | ComponentError
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -37,6 +37,19 @@ class StoreTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What opens it a second time; empty: nothing is known that does."""
 
 
+class ComponentTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of one application, as its node sees it: by the processes that it is, or by the port where it answers."""
+
+    name: str
+    process: str = ""
+    port: int = 0
+    """On this node; 0: it has none."""
+    dev_url: str = ""
+    """Where the application can be asked for the fault; empty: nowhere."""
+    token_file: str = ""
+    """On the console; what it says is never in a plan."""
+
+
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a fault needs to know of the node that it acts on; everything is already resolved."""
 
@@ -52,6 +65,7 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreTarget | None = None
     metrics: str = ""
     """Where the service that is hit counts its errors, as Prometheus text; empty: nowhere."""
+    component: ComponentTarget | None = None
     peer: str = ""
     """The name of the other node, for faults between two; empty where there is none."""
     peers: tuple[str, ...] = ()
@@ -130,6 +144,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     needs_peer: ClassVar[bool] = False
     needs_store: ClassVar[bool] = False
     """Acts on a store's files or on its opening; the store's unit is the target's."""
+    needs_component: ClassVar[Literal["", "process", "port"]] = ""
+    """Acts on a component of the service that is known by this; the fault's `component` names it."""
     development_only: ClassVar[bool] = False
     """Refused on nodes and services that the inventory marks as production."""
 

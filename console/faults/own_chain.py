@@ -26,10 +26,9 @@ done
 LAY = """\
 lay() { # RULES: for IPv4, and for IPv6 where the node has it: each table at once, or not at all
   iptables-restore -w 5 --noflush <"$1"
-  if ip6tables -w 5 -t "${tables##* }" -S >/dev/null 2>&1; then
-    : >six
-    ip6tables-restore -w 5 --noflush <"${2:-$1}"
-  fi
+  for table in $tables; do ip6tables -w 5 -t "$table" -S >/dev/null 2>&1 || return 0; done
+  : >six
+  ip6tables-restore -w 5 --noflush <"${2:-$1}"
 }
 """
 
@@ -38,7 +37,9 @@ left() { # IPTABLES TABLE: what of our chain is there. Nothing is written: the d
   command -v "$1" >/dev/null || return 0
   if rules=$("$1" -w 5 -t "$2" -S 2>&1); then
     printf '%s\\n' "$rules" | sed -n "/^-N $chain\\$/p; /^-A .*-j $chain\\$/p"
-  elif [ "$1" = iptables ] && [ -e rules ] || [ -e six ]; then printf '%s\\n' "$rules"; fi
+  else case $1 in
+    iptables) [ ! -e rules ] || printf '%s\\n' "$rules" ;;
+    *) [ ! -e six ] || printf '%s\\n' "$rules" ;; esac; fi
 }
 for table in $tables; do
   for tool in iptables ip6tables; do

@@ -34,6 +34,27 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of everything in an inventory."""
 
 
+class Component(Part, frozen=True):
+    """A part of one application, known by one of the two."""
+
+    process: str = ""
+    """What the command line of such a process of the unit contains, like `jobs worker`."""
+    port: Port | None = None
+    """The TCP port on its own node at which it answers."""
+
+
+class Development(Part, frozen=True):
+    """The endpoints by which an application makes faults in itself, for development and test only.
+
+    url      as its own node sees it. POST URL/kill, /delay or /error with a JSON object (component, and signal or ms),
+             POST URL/reset takes all back, GET URL tells {"faults": [...]}; each with `Authorization: Bearer TOKEN`.
+    """
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s\"\\]+$", description="an http(s) URL")]
+    token_file: Text
+    """A file on the console with the token in it, for its owner's eyes only; relative to the inventory."""
+
+
 class Service(Part, frozen=True):
     """A service on a node, as the operator names it."""
 
@@ -50,6 +71,11 @@ class Service(Part, frozen=True):
     """Shown beside the name, like `stand-in`."""
     production: bool = False
     """Faults that are for development and test only are refused here, as on a node that is marked so."""
+    metrics: Url = ""
+    """The URL of its counters in Prometheus' text form, as seen from its own node."""
+    components: dict[str, Component] = {}
+    """The parts that it consists of, for faults that hit one of them."""
+    dev: Development | None = None
 
 
 class Node(Part, frozen=True):
@@ -263,6 +289,12 @@ class _References:
             if database.service:
                 services = nodes[database.node].services
                 self._known(f"service on {database.node}", database.service, services, "databases", name, "service")
+        for node_name, node in nodes.items():
+            for name, service in node.services.items():
+                for part, component in service.components.items():
+                    if bool(component.process) == bool(component.port):
+                        where = ("nodes", node_name, "services", name, "components", part)
+                        raise self._bad(f"'{'.'.join(where)}' needs either 'process' or 'port'", *where)
         for name, store in inventory.stores.items():
             self._known("node", store.node, nodes, "stores", name, "node")
             self._known(
@@ -303,7 +335,17 @@ def _absolute(inventory: Inventory, base: Path) -> Inventory:
     return replace(
         inventory,
         nodes={
-            name: replace(node, identity=path(node.identity), known_hosts=path(node.known_hosts))
+            name: replace(
+                node,
+                identity=path(node.identity),
+                known_hosts=path(node.known_hosts),
+                services={
+                    service: replace(item, dev=replace(item.dev, token_file=path(item.dev.token_file)))
+                    if item.dev
+                    else item
+                    for service, item in node.services.items()
+                },
+            )
             for name, node in inventory.nodes.items()
         },
         databases={name: replace(item, passfile=path(item.passfile)) for name, item in inventory.databases.items()},

@@ -12,7 +12,7 @@ from console.errors import BadInput, near_match
 from console.faults.base import DatabaseTarget, StoreTarget, Target
 from console.faults.disk_fill import DiskFill
 from console.faults.node_reboot import NodeReboot
-from console.plan import peers, strict, writers
+from console.plan import components, peers, strict, writers
 from console.plan.inventory import Inventory, Node, Service
 from console.plan.plan import Plan, PlannedAction, PlannedNode, asked_at
 from console.plan.probe import (
@@ -231,6 +231,9 @@ class _Resolver:
             raise self._bad(f"{fault.kind} needs a service that has a 'process' in the inventory", *at)
         if fault.needs_database and not action.database:
             raise self._bad(f"{fault.kind} needs 'database'", *at)
+        component, wrong = components.located(fault, services)
+        if wrong:
+            raise self._bad(wrong, *at, "fault")
         database = self.database(action.database, *at, "database") if action.database else None
         if fault.beside_database and database:
             if database.node != action.node:
@@ -246,6 +249,7 @@ class _Resolver:
             database=database,
             store=store,
             metrics=services[0].metrics if services else "",
+            component=component,
             peer=action.peer,
             peers=(peer.reached_at,) if peer else (),
             peer_port=peer.port if peer else 22,
