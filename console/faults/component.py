@@ -16,21 +16,18 @@ TOKEN = "token"
 """The file in the action's folder into which the console writes what its own token file says; it is in no script."""
 
 _CALL = """\
-call() { # METHOD PATH [BODY]: the token reaches curl over its standard input, so that no process list shows it
+call() { # METHOD PATH: the token reaches curl over its standard input, so that no process list shows it
   {
     printf 'header = "Authorization: Bearer %s"\\n' "$(cat "$token")"
     printf 'url = "%s%s"\\nrequest = "%s"\\n' "$url" "$2" "$1"
-    [ $# -lt 3 ] || printf 'header = "Content-Type: application/json"\\ndata = "%s"\\n' "$3"
   } | curl -sS --fail-with-body --max-time 5 --config - 2>&1
 }
 """
 
-_ASKED = """\
+_EFFECT = """\
+[ -e finished ] || { echo 'it is being asked for'; exit 3; }
 said=$(call GET '') || { echo "$url does not tell which faults it has: $said"; exit 2; }
-"""
-
-_EFFECT = f"""\
-{_ASKED}case $said in *"\\"$name\\""*) echo "the application says: $said" ;; *)
+case $said in *"\\"$name\\""*) echo "the application says: $said" ;; *)
   echo "the application knows of no fault in $name: $said"
   exit 1 ;; esac
 """
@@ -45,9 +42,10 @@ until said=$(call POST /reset); do # it may be starting just now
 done
 """
 
-_CLEAN = f"""\
+_CLEAN = """\
 [ -e asked ] || exit 0
-{_ASKED}case $(printf '%s' "$said" | tr -d ' \\n') in *'"faults":[]'*) ;; *)
+said=$(call GET '') || { echo "$url does not tell which faults it has: $said"; exit 2; }
+case $(printf '%s' "$said" | tr -d ' \\n') in *'"faults":[]'*) ;; *)
   echo "the application still says: $said"
   exit 1 ;; esac
 """
@@ -106,19 +104,17 @@ def target_of(fault: ComponentFault, target: Target) -> ComponentTarget:
     return target.component
 
 
-def by_endpoint(fault: ComponentFault, target: Target, path: str, body: dict[str, str | int]) -> Scripts:
-    """The scripts that ask the application for the fault, and to take all of its faults back."""
+def by_endpoint(fault: ComponentFault, target: Target, what: str) -> Scripts:
+    """The scripts that ask the application for the fault (`what`, below the component), and to take all back."""
     component = target_of(fault, target)
-    names = (
-        f"url={shlex.quote(component.dev_url)} name={shlex.quote(component.name)} unit={shlex.quote(target.units[0])}\n"
-    )
-    call = f"{names}token={TOKEN}\n{_CALL}"
-    text = msgspec.json.encode({"component": component.name, **body}).decode().replace('"', '\\"')
+    unit, name = shlex.quote(target.units[0]), shlex.quote(component.name)
+    call = f"url={shlex.quote(component.dev_url)} name={name} unit={unit} token={TOKEN}\n{_CALL}"
+    path = shlex.quote(f"/{component.name}/{what}")
+    strike = f'said=$(call POST {path}) || {{ echo "$url"{path}": $said"; exit 1; }}\n'
     head = shell.head(target)
-    strike = f'said=$(call POST {path} {shlex.quote(text)}) || {{ echo "$url{path}: $said"; exit 1; }}\n'
     return Scripts(
         inject=f"{head}{call}: >asked\n{strike}: >finished\n",
-        effect=f"{head}{call}[ -e finished ] || {{ echo 'it is being asked'; exit 3; }}\n{_EFFECT}",
+        effect=f"{head}{call}{_EFFECT}",
         revert=f"{head}{call}{_REVERT}",
         clean=f"{head}{call}{_CLEAN}",
         preflight=f"set -eu\n{_PREFLIGHT}",

@@ -81,7 +81,7 @@ class ComponentDelay(HeldComponent, frozen=True, tag="component-delay"):
     needs: ClassVar[tuple[str, ...]] = ("firewall", "iptables-restore", "systemctl", "ss", "python3", "awk")
 
     delay_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 1000
-    """By how much longer a round trip takes, in milliseconds: half of it each way."""
+    """How much later everything arrives that the component says at its port, in milliseconds."""
 
     @property
     def summary(self) -> str:
@@ -92,15 +92,15 @@ class ComponentDelay(HeldComponent, frozen=True, tag="component-delay"):
         """One port."""
         port = target_of(self, target).port
         return (
-            f"Every round trip through the {self.component} of {target.units[0]} on {target.node} (TCP port {port} "
-            f"there) takes {self.delay_ms} ms longer for {self.hold_s:g} s; connections that are open at its begin "
+            f"What the {self.component} of {target.units[0]} on {target.node} says at its TCP port {port} arrives "
+            f"{self.delay_ms} ms later for {self.hold_s:g} s; connections that are open at its begin "
             "and at its end are cut and have to be made anew; no other port is touched."
         )
 
     def scripts(self, target: Target) -> Scripts:
         """A delaying proxy on the node, to which a chain of its own leads what goes to the port."""
         if self.via == "endpoint":
-            return by_endpoint(self, target, "/delay", {"ms": self.delay_ms})
+            return by_endpoint(self, target, f"delay?ms={self.delay_ms}")
         sign = zlib.crc32(target.run.encode()) >> 2 | 1 << 30  # a mark that nobody else is likely to use
         chain = own_chain.named(target, "nat", "filter")
         port = f"{names(self, target)}delay_ms={self.delay_ms} sign={sign}\n"

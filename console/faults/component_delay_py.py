@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PROXY = """\
 import queue, socket, struct, sys, threading, time
-port, half, sign = int(sys.argv[1]), float(sys.argv[2]) / 2000, int(sys.argv[3])
+port, delay, sign = int(sys.argv[1]), float(sys.argv[2]) / 1000, int(sys.argv[3])
 def deliver(held, sink, ends):  # what was held reaches the sink when its time has come
     data = b"-"
     while data:
@@ -20,16 +20,16 @@ def deliver(held, sink, ends):  # what was held reaches the sink when its time h
 def cut(end):
     try: end.shutdown(socket.SHUT_RDWR)
     except OSError: pass
-def carry(source, sink, first=None):  # half of the delay on the way there, the other half on the way back
+def carry(source, sink, wait, first=None):
     held = queue.Queue(64)
-    if first: held.put((time.monotonic() + half, first))
+    if first: held.put((0, first))
     out = threading.Thread(target=deliver, args=(held, sink, (source, sink)), daemon=True)
     out.start()
     data = b"-"
     while data:
         try: data = source.recv(65536)
         except OSError: data = b""
-        held.put((time.monotonic() + half, data))
+        held.put((time.monotonic() + wait, data))
     out.join()
 def link(client, family):
     level, form, size = (41, "!2xH4x16s4x", 28) if family == socket.AF_INET6 else (0, "!2xH4s8x", 16)
@@ -37,11 +37,11 @@ def link(client, family):
     if to_port != port: return  # not one that was redirected to us
     server = socket.socket(family)
     server.setsockopt(socket.SOL_SOCKET, 36, sign)  # SO_MARK: our own connections are not redirected
-    back = threading.Thread(target=carry, args=(server, client), daemon=True)
+    back = threading.Thread(target=carry, args=(server, client, delay), daemon=True)
     def connect():
         server.connect((socket.inet_ntop(family, to), port))
         back.start()
-    carry(client, server, connect)
+    carry(client, server, 0, connect)  # only what comes back is late
     if back.ident: back.join()
     server.close()
 def whole(client, family):

@@ -66,7 +66,7 @@ class ComponentError(HeldComponent, frozen=True, tag="component-error"):
     def scripts(self, target: Target) -> Scripts:
         """A chain of its own that resets what is sent to the port, laid and taken away in one transaction."""
         if self.via == "endpoint":
-            return by_endpoint(self, target, "/error", {})
+            return by_endpoint(self, target, "fail")
         chain, port, head = own_chain.named(target, "filter"), names(self, target), shell.head(target)
         return Scripts(
             inject=f"{shell.head(target, mark=self.kind)}{chain}{port}{own_chain.LAY}{_INJECT}",

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from console.errors import Refused
 from console.faults import shell
 from console.faults.base import Scripts, Target
 from console.faults.component import ComponentFault, by_endpoint, target_of
@@ -110,7 +111,9 @@ class ComponentKill(ComponentFault, frozen=True, tag="component-kill"):
         )
         if self.via == "outside":
             return outside
-        asked = by_endpoint(self, target, "/kill", {"signal": self.signal, "count": self.count})
+        if self.signal != "KILL" or self.count > 1:
+            raise Refused(f"{self.kind} via its endpoint: the application kills one at a time, by SIGKILL")
+        asked = by_endpoint(self, target, "kill")
         return Scripts(
             inject=f"{asked.inject}".replace(": >asked\n", f"{find}{_CHOOSE}: >asked\n", 1),
             effect=outside.effect,

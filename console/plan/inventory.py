@@ -46,8 +46,9 @@ class Component(Part, frozen=True):
 class Development(Part, frozen=True):
     """The endpoints by which an application makes faults in itself, for development and test only.
 
-    url      as its own node sees it. POST URL/kill, /delay or /error with a JSON object (component, and signal or ms),
-             POST URL/reset takes all back, GET URL tells {"faults": [...]}; each with `Authorization: Bearer TOKEN`.
+    url      as its own node sees it. POST URL/COMPONENT/kill, URL/COMPONENT/delay?ms=N or URL/COMPONENT/fail makes the
+             fault, POST URL/reset takes all back, GET URL tells {"faults": [COMPONENT, ...]}; each of them with
+             `Authorization: Bearer TOKEN`.
     """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s\"\\]+$", description="an http(s) URL")]
@@ -71,8 +72,6 @@ class Service(Part, frozen=True):
     """Shown beside the name, like `stand-in`."""
     production: bool = False
     """Faults that are for development and test only are refused here, as on a node that is marked so."""
-    metrics: Url = ""
-    """The URL of its counters in Prometheus' text form, as seen from its own node."""
     components: dict[str, Component] = {}
     """The parts that it consists of, for faults that hit one of them."""
     dev: Development | None = None
