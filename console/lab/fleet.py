@@ -25,6 +25,14 @@ class LabService:
     port: int = 0
     """Where it listens on a node that has a network of its own; 0: nowhere."""
     environment: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    """What `module` is started with."""
+    inner_ports: dict[str, int] = field(default_factory=dict)
+    """Where else it listens, on its node's loopback; by the names of lab ports."""
+    store: str = ""
+    """The path under which it serves its records; empty: it is no store. Its files are on a small disk of its own."""
+    preload: bool = False
+    """Whether it is started with libfiu's preload, where that is, so that its system calls can be made to fail."""
 
     @property
     def unit(self) -> str:
@@ -102,6 +110,39 @@ FLEET: tuple[LabNode, ...] = (
                 port=3000,
                 label="stand-in",
             ),
+            LabService(
+                "sigil",
+                "stack",
+                "A store of records on LevelDB",
+                criticality="high",
+                health="/health",
+                port=7070,
+                process="console.lab.services.stack store",
+                arguments=("store",),
+                store="/records",
+                preload=True,
+            ),
+            LabService(
+                "lightning",
+                "stack",
+                "An embedded database, LMDB",
+                criticality="high",
+                health="/health",
+                port=7071,
+                process="console.lab.services.stack database",
+                arguments=("database",),
+                store="/records",
+            ),
+            LabService(
+                "jobs",
+                "stack",
+                "A pool of workers, an event bus and an adapter",
+                health="/health",
+                port=7072,
+                process="console.lab.services.stack jobs",
+                arguments=("jobs",),
+                inner_ports={"jobs-bus": 7073, "jobs-upstream": 7074},
+            ),
         ),
     ),
     LabNode(
@@ -117,9 +158,17 @@ def ssh_port_names() -> list[str]:
 
 def service_ports() -> dict[str, int]:
     """Where services listen on nodes that have networks of their own, by the service's name."""
-    return {service.name: service.port for node in FLEET for service in node.services if service.port}
+    services = [service for node in FLEET for service in node.services]
+    return {service.name: service.port for service in services if service.port} | {
+        name: port for service in services for name, port in service.inner_ports.items()
+    }
+
+
+def stores(node: LabNode) -> tuple[LabService, ...]:
+    """The node's services that are stores."""
+    return tuple(service for service in node.services if service.store)
 
 
 def port_names() -> list[str]:
-    """The names of all ports that the lab needs: `ssh.NODE` for each node, else the service's name."""
+    """The names of all ports that the lab needs: `ssh.NODE` for each node, else the service's or an inner port's."""
     return [*ssh_port_names(), *service_ports()]

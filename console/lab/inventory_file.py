@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import yaml
 
-from console.lab.fleet import FLEET, SSH_USER, LabService
+from console.lab.fleet import FLEET, SSH_USER, LabNode, LabService, stores
 from console.lab.keys import COUNCIL, OPERATOR, TPM
 from console.lab.layout import LabLayout
 from console.lab.network import DISK, LOOPBACK, Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE
+from console.lab.units import PYTHONPATH
 
 Mapping = dict[str, object]
 MEMORY_LIMIT_MB = 512
@@ -51,8 +53,8 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             "sudo": False,
             "run_dir": str(lab.node(node.name).run),
             "undo_dir": str(lab.node(node.name).undo),
-            "disks": [*disks],
-            "memory_disks": [DISK] if network.own else [],
+            "disks": [*disks, *_store_disks(lab, node, network)],
+            "memory_disks": [DISK, *_store_disks(lab, node, network)] if network.own else [],
             "memory_limit_mb": MEMORY_LIMIT_MB,
             # There is no systemd here, and nothing in a lab is worth more than the practice.
             "shell_guard_for_high": True,
@@ -78,6 +80,11 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
                 "backup_dir": str(lab.backups),
             }
         },
+        "stores": {
+            service.name: store_entry(service, node, network, str(lab.node(node.name).stores / service.name), opener())
+            for node in FLEET
+            for service in stores(node)
+        },
         "thermal_memory": {"database": DATABASE, "table": "thermal_memory_archive"},
         "approvals": {
             "allowed_signers": here(lab.allowed_signers),
@@ -101,6 +108,28 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             },
         },
     }
+
+
+def opener(python: str = sys.executable, pythonpath: str = PYTHONPATH, *before: str) -> tuple[str, ...]:
+    """The words that open sigil's store a second time, after `before` and without where it is."""
+    return (*before, "env", f"PYTHONPATH={pythonpath}", python, "-m", "console.lab.services.stack", "store", "open")
+
+
+def store_entry(
+    service: LabService, node: LabNode, network: Network, path: str, opening: tuple[str, ...] = ()
+) -> Mapping:
+    """A store; `opening`: how sigil's would be opened a second time. LMDB lets others in."""
+    url = f"http://{LOOPBACK}:{network.ports[service.name]}{service.store}"
+    entry: Mapping = {"node": node.name, "service": service.name, "path": path, "url": url}
+    if service.name == "sigil":
+        at = opening.index("env") + 1
+        disk = [f"SIGIL_DISK={path}"] if network.own else []
+        entry["open"] = [*opening[:at], f"SIGIL_DB_PATH={path}", *disk, *opening[at:]]
+    return entry
+
+
+def _store_disks(lab: LabLayout, node: LabNode, network: Network) -> list[str]:
+    return [str(lab.node(node.name).stores / service.name) for service in stores(node)] if network.own else []
 
 
 def _service(service: LabService, network: Network) -> Mapping:

@@ -62,6 +62,16 @@ class NodeLayout:
         return self.root / "log"
 
     @property
+    def stores(self) -> Path:
+        """A folder for each store's files: on nodes with disks of their own, a disk each."""
+        return self.root / "srv"
+
+    @property
+    def token(self) -> Path:
+        """The token for what services offer in development only."""
+        return self.home / "dev-token"
+
+    @property
     def passfile(self) -> Path:
         """The node's ~/.pgpass."""
         return self.home / ".pgpass"

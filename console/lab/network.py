@@ -14,6 +14,7 @@ IPV6 = "fd77::{}"
 NETWORKS = ("10.77.0.0/24", "fd77::/64")
 DISK = "/tmp"
 DISK_MB = 64
+STORE_MB = 10
 _NUMBERS = {node.name: number for number, node in enumerate(FLEET, start=2)}
 
 

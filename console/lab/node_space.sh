@@ -1,10 +1,11 @@
 # The first process of a node that has namespaces of its own: lays out its network, disks and name, starts the node and
-# buries the dead. `unshare` calls it with NAME, IPV4, IPV6, HOSTS, STAGE, DISK, DISK_MB and the machine's folders below
-# the node's disks that stay visible, then `--` and the node's command. Its own input is the daemon's lifeline.
+# buries the dead. `unshare` calls it with NAME, IPV4, IPV6, HOSTS, STAGE, DISK, DISK_MB, STORES (each folder in it gets a
+# disk of its own), STORE_MB and the machine's folders below the node's disks that stay visible, then `--` and the node's
+# command. Its own input is the daemon's lifeline.
 set -eu
 umask 022
-name=$1 ipv4=$2 ipv6=$3 hosts=$4 stage=$5 disk=$6 disk_mb=$7
-shift 7
+name=$1 ipv4=$2 ipv6=$3 hosts=$4 stage=$5 disk=$6 disk_mb=$7 stores=$8 store_mb=$9
+shift 9
 keep=''
 while [ "$1" != -- ]; do
     keep="$keep$1
@@ -39,6 +40,9 @@ mkdir -p "$stage"
 mount -n --bind "$hosts" /etc/hosts
 cover /run 8m 755
 cover "$disk" "${disk_mb}m" 1777
+for store in "$stores"/*; do
+    [ ! -d "$store" ] || mount -n -t tmpfs -o "size=${store_mb}m,mode=700" gameday "$store"
+done
 
 exec 3<&0
 "$@" <&3 &

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from console.errors import GamedayError
 from console.lab.layout import LabLayout, NodeLayout
-from console.lab.network import DISK, DISK_MB, bridge_commands, cable_commands, node_addresses
+from console.lab.network import DISK, DISK_MB, STORE_MB, bridge_commands, cable_commands, node_addresses
 
 _HERE = Path(__file__).resolve().parent
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -103,6 +103,7 @@ def node_command(layout: NodeLayout, hosts: Path, keep: list[Path], command: lis
     It prints `space` when its network is there, and goes on once it reads `cable`.
     """
     facts = [layout.name, *node_addresses(layout.name), str(hosts), str(layout.root / "stage"), DISK, str(DISK_MB)]
+    facts += [str(layout.stores), str(STORE_MB)]
     folders = [str(folder) for folder in keep]
     return [*_unshare("--kill-child=SIGKILL"), "sh", str(_HERE / "node_space.sh"), *facts, *folders, "--", *command]
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import console
-from console.lab.fleet import FLEET, LabNode, LabService
+from console.lab.fleet import FLEET, LabNode, LabService, stores
 from console.lab.layout import LabLayout
 from console.lab.network import LOOPBACK, Network
+from console.lab.private_file import write_private
 
 PYTHONPATH = os.pathsep.join(
     filter(None, [str(Path(console.__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")])
 )
 """For the lab's own Python processes: where this package is, wherever they are started from."""
+FIU_FOLDERS = ("/usr/lib/fiu", "/usr/local/lib/fiu")
+"""Where Debian, and libfiu's own installation, put its preload libraries."""
 SERVICES = Path(__file__).resolve().parent / "services"
 
 
@@ -34,6 +38,16 @@ class Programs:
     """More words for uvicorn."""
     unit: tuple[str, ...] = ()
     """More lines of a unit file's [Service] section."""
+    stores: str = "/srv"
+    """The folder with a folder for each store."""
+    own_disks: bool = True
+    """Whether each of those is a disk of its own."""
+    runtime: str = "/run"
+    """The folder with a folder for each service's pipes, gone with the service."""
+    preload: str = ""
+    """libfiu's preload, as the environment variable LD_PRELOAD takes it; empty: this node has none."""
+    token: str = ""
+    """The file with the token for what services offer in development only."""
 
 
 def write_units(lab: LabLayout, network: Network, postgres: list[str]) -> None:
@@ -41,8 +55,17 @@ def write_units(lab: LabLayout, network: Network, postgres: list[str]) -> None:
     for node in FLEET:
         layout = lab.node(node.name)
         programs = Programs(
-            sys.executable, str(SERVICES), PYTHONPATH, str(layout.log), ("--timeout-graceful-shutdown", "1")
+            *(sys.executable, str(SERVICES), PYTHONPATH, str(layout.log), ("--timeout-graceful-shutdown", "1")),
+            stores=str(layout.stores),
+            own_disks=network.own,
+            runtime=str(layout.home),
+            preload=_preload(),
+            token=str(layout.token),
         )
+        for service in stores(node):
+            for folder in (layout.stores / service.name, layout.home / service.name):
+                folder.mkdir(mode=0o700, parents=True)
+        write_private(layout.token, secrets.token_hex(16))
         for service in node.services:
             database = service.name == "postgresql"
             text = unit_text(service, postgres, {}) if database else program_unit(service, node, network, programs)
@@ -52,7 +75,8 @@ def write_units(lab: LabLayout, network: Network, postgres: list[str]) -> None:
 def program_unit(service: LabService, node: LabNode, network: Network, programs: Programs) -> str:
     """The unit file of a service that is one of the lab's own programs."""
     environment = _environment(service, node.name, network, programs)
-    return unit_text(service, _command(service, network, programs), environment, programs.unit)
+    runtime = (f"RuntimeDirectory={service.name}",) if service.preload and programs.preload else ()
+    return unit_text(service, _command(service, network, programs), environment, (*programs.unit, *runtime))
 
 
 def unit_text(service: LabService, command: list[str], environment: dict[str, str], more: tuple[str, ...] = ()) -> str:
@@ -67,7 +91,7 @@ def unit_text(service: LabService, command: list[str], environment: dict[str, st
 
 def _command(service: LabService, network: Network, programs: Programs) -> list[str]:
     if service.module:
-        return [programs.python, "-m", f"console.lab.services.{service.module}"]
+        return [programs.python, "-m", f"console.lab.services.{service.module}", *service.arguments]
     where = ["--host", network.listen, "--port", str(network.ports[service.name])]
     command = [programs.python, "-m", "uvicorn", "gateway:app", "--app-dir", programs.services]
     return [*command, *where, "--log-level", "warning", *programs.uvicorn]
@@ -80,6 +104,8 @@ def _environment(service: LabService, node: str, network: Network, programs: Pro
     if service.module == "stand_in":
         environment |= {"STAND_IN_FOR": service.name, "STAND_IN_HOST": network.listen}
         return environment | {"STAND_IN_PORT": str(ports[service.name])}
+    if service.module == "stack":
+        return environment | _stack_environment(service, network, programs)
     beside = node == "redfin"
     environment["GATEWAY_HEALTH"] = f"http://{LOOPBACK if beside else network.address('redfin')}:{gateway}/health"
     if beside:
@@ -88,4 +114,32 @@ def _environment(service: LabService, node: str, network: Network, programs: Pro
         environment |= {"PGUSER": "app", "PGAPPNAME": service.name}
     if service.name == "llm-gateway":
         environment |= {"GATEWAY_PORT": str(gateway), "GATEWAY_LOG": f"{programs.log}/gateway.jsonl"}
+    return environment
+
+
+def preload_of(folder: str) -> str:
+    """libfiu's preload libraries in that folder, as LD_PRELOAD takes them."""
+    return f"{folder}/fiu_run_preload.so:{folder}/fiu_posix_preload.so"
+
+
+def _preload() -> str:
+    """This machine's libfiu; empty where there is none."""
+    found = (preload_of(folder) for folder in FIU_FOLDERS)
+    return next((text for text in found if all(Path(file).is_file() for file in text.split(":"))), "")
+
+
+def _stack_environment(service: LabService, network: Network, programs: Programs) -> dict[str, str]:
+    ports = network.ports
+    environment = {"STACK_HOST": network.listen, "STACK_PORT": str(ports[service.name])}
+    if service.store:
+        folder, prefix = f"{programs.stores}/{service.name}", service.name.upper()
+        environment |= {f"{prefix}_DB_PATH": folder, f"{prefix}_DISK": folder if programs.own_disks else ""}
+    if service.name == "jobs":
+        environment |= {
+            f"STACK_{name.partition('-')[2].upper()}_PORT": str(ports[name]) for name in service.inner_ports
+        }
+        environment["STACK_DEV_TOKEN_FILE"] = programs.token
+    if service.preload and programs.preload:
+        pipe = f"{programs.runtime}/{service.name}/fiu"
+        environment |= {"LD_PRELOAD": programs.preload, "FIU_CTRL_FIFO": pipe}
     return environment

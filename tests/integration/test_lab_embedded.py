@@ -30,7 +30,7 @@ from console.lab.processes import marked
 from console.lab.remains import Facts, read_facts
 from console.plan.inventory import Inventory, Node, load_inventory
 
-UNITS = {"redfin": 7, "bluefin": 2, "greenfin": 1}
+UNITS = {"redfin": 7, "bluefin": 5, "greenfin": 1}
 
 
 def until(true: Callable[[], Any], limit_s: float = 20.0) -> Any:
@@ -419,7 +419,7 @@ def test_down_leaves_no_process_and_only_logs(tmp_path: Path) -> None:
     embedded.up(tmp_path)
     lab = LabLayout(tmp_path)
     lab_id = facts(lab).id
-    assert len(marked(lab_id)) >= 1 + 3 + 10
+    assert len(marked(lab_id)) >= 1 + 3 + 13
     assert embedded.down(tmp_path)
     assert (marked(lab_id), postgres_of(lab)) == ([], [])
     assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".log", ".jsonl", ".lock"}

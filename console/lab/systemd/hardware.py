@@ -42,6 +42,14 @@ HARDWARE = {
         disks=(Disk("tmp", "/tmp", 256), Disk("ganuda", "/ganuda", 64), Disk("sag_data", "/sag_data", 32)),
         never=("/ganuda", "/sag_data"),
     ),
-    "bluefin": Hardware(768, disks=(Disk("pg_data", "/pg_data", 512, filled=True),), never=("/pg_data",)),
+    "bluefin": Hardware(
+        768,
+        disks=(
+            Disk("pg_data", "/pg_data", 512, filled=True),
+            Disk("sigil", "/srv/sigil", 12),
+            Disk("lightning", "/srv/lightning", 12),
+        ),
+        never=("/pg_data",),
+    ),
     "greenfin": Hardware(1024),
 }

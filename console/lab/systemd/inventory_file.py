@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from console.lab import inventory_file
-from console.lab.fleet import FLEET, LabNode
+from console.lab.fleet import FLEET, LabNode, stores
 from console.lab.layout import LabLayout
 from console.lab.systemd.hardware import HARDWARE
+from console.lab.systemd.image import SERVICE_USER
 from console.lab.systemd.monitoring import alertmanager_url
 from console.lab.systemd.network import MachineNetwork
-from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, unit_of
+from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, STORES, unit_of
+from console.lab.systemd.skeleton import PROGRAMS
 
 Mapping = dict[str, Any]
 
@@ -21,6 +23,11 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     made["name"] = "systemd lab"
     made["nodes"] = {node.name: _node(node, made["nodes"][node.name], network) for node in FLEET}
     made["checks"]["backups"]["path"] = BACKUPS
+    opening = inventory_file.opener("/usr/bin/python3", PROGRAMS, "runuser", "-u", SERVICE_USER, "--")
+    for node in FLEET:
+        for service in stores(node):
+            path = f"{STORES}/{service.name}"
+            made["stores"][service.name] = inventory_file.store_entry(service, node, network, path, opening)
     for database in made["databases"].values():
         database["backup_dir"] = CRASH_BACKUPS
     made["monitoring"] = {"alertmanager": alertmanager_url(network)}

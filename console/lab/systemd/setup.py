@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from pathlib import Path
+
 from console.lab import postgres
-from console.lab.fleet import SSH_USER, LabNode, LabService
+from console.lab.fleet import SSH_USER, LabNode, LabService, stores
 from console.lab.layout import LabLayout
 from console.lab.network import LOOPBACK
 from console.lab.systemd.hardware import HARDWARE
@@ -12,15 +15,21 @@ from console.lab.systemd.machine import MEMINFO
 from console.lab.systemd.monitoring import lay_out_monitoring
 from console.lab.systemd.network import MachineNetwork
 from console.lab.systemd.skeleton import PROGRAMS, ROOT, UNITS, Owner, Skeleton
-from console.lab.units import Programs, program_unit
+from console.lab.units import FIU_FOLDERS, Programs, preload_of, program_unit
 
 CLUSTER_UNIT = "postgresql@15-main.service"
 BACKUPS = "/var/backups/federation"
 CRASH_BACKUPS = "/var/backups/before-a-crash"
 """Apart: its files are for root and the database's owner, and the checklist reads the others as the operator."""
 LOG = "/var/log/federation"
+STORES = "/srv"
+TOKEN = "/etc/federation/dev-token"
 _PROGRAMS = Programs(
-    "/usr/bin/python3", f"{PROGRAMS}/console/lab/services", PROGRAMS, LOG, unit=(f"User={SERVICE_USER}",)
+    *("/usr/bin/python3", f"{PROGRAMS}/console/lab/services", PROGRAMS, LOG),
+    unit=(f"User={SERVICE_USER}",),
+    stores=STORES,
+    preload=preload_of(FIU_FOLDERS[0]),
+    token=TOKEN,
 )
 _CLUSTER = """
 listen_addresses = '*'
@@ -76,7 +85,12 @@ def lay_out(lab: LabLayout, node: LabNode, tree: Skeleton, network: MachineNetwo
     tree.unit("true-memory.service", _TRUE_MEMORY)
     tree.programs()
     lay_out_monitoring(tree, node.name)
-    tree.folder(LOG, 0o755, tree.user(SERVICE_USER))
+    owner = tree.user(SERVICE_USER)
+    tree.folder(LOG, 0o755, owner)
+    for service in stores(node):
+        tree.folder(f"{STORES}/{service.name}", 0o755, owner)
+    tree.folder(str(Path(TOKEN).parent))
+    tree.file(TOKEN, secrets.token_hex(16), 0o600, owner)
     for service in node.services:
         if service.name != "postgresql":
             tree.unit(service.unit, program_unit(service, node, network, _PROGRAMS))
