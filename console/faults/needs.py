@@ -12,6 +12,8 @@ from console.terms import Status
 ROOT = "sudo"
 """The one need that every fault has on a node whose inventory says `sudo: true`."""
 SYSTEMD_GUARD = "systemd-guard"
+WRITER = "python3"
+"""What the writer beside a store runs in."""
 
 
 class Need(msgspec.Struct, frozen=True):

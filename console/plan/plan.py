@@ -13,7 +13,7 @@ import msgspec
 from console.errors import BadInput, Refused
 from console.faults import AnyFault
 from console.faults.base import Scripts, Target
-from console.plan import peers, strict
+from console.plan import peers, stores, strict
 from console.plan.inventory import Inventory, Policy
 from console.plan.probe import (
     AlertProbe,
@@ -163,6 +163,7 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
     probes = [item.probe for item in plan.scenario.expectations]
     if any((p.alertmanager, p.node) != asked_at(inventory) for p in probes if isinstance(p, AlertProbe)):
         wrong.append("the inventory's 'monitoring' is another than the plan's")
+    wrong += stores.moved(plan.scenario, inventory)
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
 

@@ -21,9 +21,11 @@ from console.plan.probe import (
     MemoryProbe,
     PingProbe,
     ServiceProbe,
+    StoreProbe,
     WritesProbe,
     alert_words,
 )
+from console.plan.stores import store_words
 from console.terms import Risk
 
 SHELL_GUARD = "where there is no systemd, two processes killed at once would leave the fault"
@@ -109,6 +111,8 @@ def question(probe: AnyProbe) -> str:
             risen = f"has risen by {probe.points:g} points"
             back = f"is as before, give or take {probe.slack:g} points"
             return f"on {probe.node}: the use of memory {risen if probe.state == 'risen' else back}"
+        case StoreProbe():
+            return f"on {probe.node}: {store_words(probe)}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
         case AlertProbe():

@@ -163,6 +163,28 @@ class MemoryProbe(Probe, frozen=True, tag="memory"):
     slack: Annotated[float, msgspec.Meta(ge=0, le=100)] = 5.0
 
 
+class StoreProbe(Probe, frozen=True, tag="store"):
+    """A store of the inventory, by numbered records that are written beside it through the whole run.
+
+    `writes`: one that is asked for from now on is acknowledged. `refuses`: it is answered with an error whose text
+    matches `says`, and none is left without an answer meanwhile. `reads`: one that was acknowledged is read now, and is
+    what was written. `whole`: all that was acknowledged is. `classed`: every refusal says whether it is recoverable.
+    """
+
+    store: Text
+    state: Literal["writes", "refuses", "reads", "whole", "classed"]
+    says: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    """A regular expression that is found in a refusal's text, for `refuses`."""
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    """A single answer that takes longer is none: the store hangs."""
+    node: str = ""
+    """Filled in by the plan, as are all the others here: where and how it is asked, and whose the records are."""
+    url: str = ""
+    command: tuple[str, ...] = ()
+    can_delete: bool = True
+    run: str = ""
+
+
 AnyProbe = (
     HttpProbe
     | ServiceProbe
@@ -177,6 +199,7 @@ AnyProbe = (
     | AlertProbe
     | FilesystemProbe
     | MemoryProbe
+    | StoreProbe
 )
 
 

@@ -12,7 +12,7 @@ from console.errors import BadInput, near_match
 from console.faults.base import DatabaseTarget, StoreTarget, Target
 from console.faults.disk_fill import DiskFill
 from console.faults.node_reboot import NodeReboot
-from console.plan import components, peers, strict, writers
+from console.plan import components, peers, stores, strict, writers
 from console.plan.inventory import Inventory, Node, Service
 from console.plan.plan import Plan, PlannedAction, PlannedNode, asked_at
 from console.plan.probe import (
@@ -29,6 +29,7 @@ from console.plan.probe import (
     PingProbe,
     ServiceProbe,
     SqlProbe,
+    StoreProbe,
     WritesProbe,
 )
 from console.plan.scenario import Action, Expectation, Scenario
@@ -177,6 +178,8 @@ class _Resolver:
             return msgspec.structs.replace(probe, unit=self.database(probe.database, *at, "database").unit)
         if isinstance(probe, WritesProbe):
             return self.writes(probe, *at)
+        if isinstance(probe, StoreProbe):
+            return self.records(probe, *at)
         if isinstance(probe, (ConnectionsProbe, IntegrityProbe)):
             self.database(probe.database, *at, "database")
         elif isinstance(probe, FilesystemProbe):
@@ -204,6 +207,13 @@ class _Resolver:
         if found is None:
             raise self._bad(f"no postgres-crash of '{probe.database}' in the method, so there is no writer", *at)
         return found
+
+    def records(self, probe: StoreProbe, *at: str | int) -> StoreProbe:
+        self.store(probe.store, *at, "store")
+        wrong = stores.unreadable(probe)
+        if wrong:
+            raise self._bad(wrong, *at, "says")
+        return stores.located(probe, self.inventory, self.run)
 
     def action(self, action: Action, *at: str | int) -> PlannedAction:
         node = self.node(action.node, *at, "node")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -21,6 +22,7 @@ from console.plan.probe import (
     MemoryProbe,
     PingProbe,
     ServiceProbe,
+    StoreProbe,
     WritesProbe,
 )
 from console.terms import Status
@@ -28,6 +30,7 @@ from console.terms import Status
 if TYPE_CHECKING:
     from console.nodes.ssh import SshNode
     from console.probes.database import DatabaseLink
+    from console.probes.store_writer import StoreWriter
 
 LINK_LIMIT_S = 2.0
 """For how long the node itself may take to answer before a missing answer is no longer held against the service."""
@@ -84,8 +87,11 @@ class Surroundings(Protocol):
         """The connection to that database."""
 
 
-def prober(probe: AnyProbe, around: Surroundings) -> Prober:
-    """The prober for that probe, whose names are resolved; it has not asked anything yet."""
+def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWriter] | None = None) -> Prober:
+    """The prober for that probe, whose names are resolved; it has not asked anything yet.
+
+    `stores` are the writers of the run, by the stores' names.
+    """
     from console.probes import (  # noqa: PLC0415 (they need this module)
         alert,
         booted,
@@ -99,6 +105,7 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
         ping,
         service,
         sql,
+        store,
         writes,
     )
     from console.probes.alertmanager import Alertmanager  # noqa: PLC0415
@@ -126,6 +133,9 @@ def prober(probe: AnyProbe, around: Surroundings) -> Prober:
             return memory.MemoryProber(probe, around.node(probe.node))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
+        case StoreProbe():
+            writer = (stores or {}).get(probe.store)
+            return store.StoreProber(probe, writer) if writer else Unasked(f"nothing writes to store {probe.store}")
         case AlertProbe():
             if not probe.alertmanager:
                 return Unasked("no Alertmanager is configured")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from console.fleet import Fleet
 from console.nodes.sampler import NodeSample
 from console.plan.inventory import Backups, Inventory, Notify, Query
 from console.plan.plan import Plan
+from console.plan.stores import store_probes
 from console.probes.alertmanager import Alertmanager
 from console.run.recorder import Recorder
 from console.state import RunState
@@ -77,9 +78,10 @@ def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
     thermal = inventory.thermal_memory
     home = inventory.databases[thermal.database].node if thermal else ""
     endangered = any(action.node == home for action in plan.actions)
+    kept = any(store_probes(plan.scenario))
     return (
         ItemBrief("services-normal", "All services back to normal"),
-        ItemBrief("no-data-loss", "No data loss", automatic=thermal is not None, required=endangered),
+        ItemBrief("no-data-loss", "No data loss", automatic=thermal is not None or kept, required=endangered or kept),
         ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=inventory.monitoring is not None),
         ItemBrief("logged", "Results logged to thermal memory", required=False),
         ItemBrief("runbooks-updated", "Runbooks updated where gaps were found", automatic=False),
@@ -288,11 +290,20 @@ def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Findin
     return Finding(Status.PASS, f"all {len(was_active)} services that were active are active")
 
 
-async def post_data(fleet: Fleet, before: str | None, state: RunState) -> Finding:
-    """Thermal memory holds at least the rows that it held before, and no expectation found data lost."""
+async def post_data(fleet: Fleet, before: str | None, state: RunState, stores: Sequence[Finding] = ()) -> Finding:
+    """Nothing was found lost: not by an expectation, not in the stores that were written to, not in thermal memory."""
     gone = [item.observed for item in state.expectations.values() if item.data_lost]
     if gone:
-        return Finding(Status.FAIL, "; ".join(gone))
+        return Finding(Status.FAIL, "; ".join([*gone, *(found.evidence for found in stores)]))
+    rows = [await _thermal_kept(fleet, before)] if fleet.inventory.thermal_memory is not None else []
+    found = [*stores, *rows]
+    worst = next((s for s in (Status.FAIL, Status.UNKNOWN) if any(one.status is s for one in found)), Status.PASS)
+    telling = sorted(found, key=lambda one: one.status is not worst)
+    return Finding(worst, "; ".join(one.evidence for one in telling))
+
+
+async def _thermal_kept(fleet: Fleet, before: str | None) -> Finding:
+    """Thermal memory holds at least the rows that it held before."""
     try:
         after = await thermal_rows(fleet)
     except GamedayError as error:

@@ -14,6 +14,7 @@ from console.record.outbox import Outbox
 from console.record.thermal import store
 from console.run import checklist
 from console.run.recorder import Recorder
+from console.run.stores import Stores
 from console.run.verdict import conclude
 from console.terms import Outcome, Reason
 
@@ -32,11 +33,11 @@ class Closing:
     def _now_s(self) -> float:
         return self.recorder.now_s()
 
-    async def verify(self, before: checklist.PreTest) -> None:
+    async def verify(self, before: checklist.PreTest, stores: Stores) -> None:
         """The automatic post-test items, beside what was seen before the fault."""
         self._verifiers["services-normal"] = lambda: checklist.post_services(self.plan, self.fleet, before.active)
-        if self.fleet.inventory.thermal_memory is not None:
-            self._verifiers["no-data-loss"] = lambda: checklist.post_data(self.fleet, before.rows, self.recorder.state)
+        if self.fleet.inventory.thermal_memory is not None or stores.writers:
+            self._verifiers["no-data-loss"] = lambda: self._data(before.rows, stores)
         alertmanager = self.fleet.alertmanager
         if alertmanager:
             limit_s = checklist.ALERTS_ABORTED_S if self.recorder.state.abort else checklist.ALERTS_LIMIT_S
@@ -45,6 +46,9 @@ class Closing:
             )
         for item in self._verifiers:
             await self.recheck(item)
+
+    async def _data(self, rows: str | None, stores: Stores) -> checklist.Finding:
+        return await checklist.post_data(self.fleet, rows, self.recorder.state, await stores.verify())
 
     async def recheck(self, item: str) -> None:
         """Verify one automatic post-test item again; the machine's proposal stays as it was."""

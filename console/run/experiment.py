@@ -21,6 +21,7 @@ from console.run.preflight import preflight
 from console.run.reboot import Reboot
 from console.run.recorder import Recorder
 from console.run.recovering import Watch, recovery_watch
+from console.run.stores import Stores
 from console.run.takeback import Takeback
 from console.state import ExpectationState
 from console.terms import Phase, Reason, Status
@@ -61,6 +62,7 @@ class Experiment:
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
         self._probers: dict[str, Prober] = {}
+        self.stores = Stores(plan, fleet)
         self._watch: Watch | None = None
         self._sustained = any(action.fault.sustained for action in plan.actions)
 
@@ -95,6 +97,7 @@ class Experiment:
             task.cancel()
         ends = [item.stop() for item in self._probers.values()]
         ends += [reboot.stop() for reboot in self._reboots.values()]
+        ends.append(self.stores.stop())
         if self._watch:
             ends.append(self._watch.stop())
         for problem in await asyncio.gather(*ends, return_exceptions=True):
@@ -168,9 +171,9 @@ class Experiment:
         await self._enter(Phase.BASELINE)
         await self._preflight()
         for item in self.plan.scenario.steady_state:
-            self._probers[f"steady/{item.id}"] = prober(item.probe, self.fleet)
+            self._probers[f"steady/{item.id}"] = prober(item.probe, self.fleet, self.stores.writers)
         for expectation in self.plan.scenario.expectations:
-            self._probers[f"expect/{expectation.id}"] = prober(expectation.probe, self.fleet)
+            self._probers[f"expect/{expectation.id}"] = prober(expectation.probe, self.fleet, self.stores.writers)
         await asyncio.gather(*(self._start_prober(name) for name in self._probers))
         bad = await self._steady_state("baseline", 0.0)
         if bad:

@@ -10,6 +10,7 @@ from console.faults import needs
 from console.faults.needs import Answer, Lack
 from console.fleet import Fleet
 from console.plan.plan import Plan
+from console.plan.stores import store_probes
 from console.terms import Risk, Status
 
 GLYPHS = {Status.PASS: "✓", Status.FAIL: "✗", Status.UNKNOWN: "?"}
@@ -51,9 +52,10 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 def wanted(plan: Plan, name: str) -> tuple[str, ...]:
-    """The needs of the plan on that node, by name. A node that is only measured needs no more than its guard."""
+    """The needs of the plan on that node, by name. A node that is only measured needs its guard, and what writes."""
     node = next(planned for planned in plan.nodes if planned.name == name)
     found = {need for action in plan.actions if action.node == name for need in action.fault.needs}
+    found |= {needs.WRITER for probe in store_probes(plan.scenario) if probe.node == name}
     acted_on = any(action.node == name for action in plan.actions)
     if node.sudo:
         found.add(needs.ROOT)

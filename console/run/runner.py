@@ -100,15 +100,22 @@ class Runner:
         not_run = self._given_up or self.experiment.not_run
         if not not_run:
             await self._see_all_once_more()
-            await self.closing.verify(self.preparation.pre_test)
+            await self.closing.verify(self.preparation.pre_test, self.experiment.stores)
+        else:
+            await self._leave_stores()
         await self.closing.conclude(not_run)
         if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
             self._finished.set()  # nothing was broken: there is nothing to write up
         else:
             await self._enter(Phase.WRITE_UP)
         await self._finished.wait()
+        await self._leave_stores()
         await self._enter(Phase.DONE)
         await self.recorder.emit(ev.Ended(at_s=self.recorder.now_s()))
+
+    async def _leave_stores(self) -> None:
+        for stays in await self.experiment.stores.close():
+            await self.recorder.emit(ev.Found(at_s=self.recorder.now_s(), text=stays))
 
     async def _see_all_once_more(self) -> None:
         """The journal's last numbers are from after the release; what cannot be seen in 3 s stays as it was."""

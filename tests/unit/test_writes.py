@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from console.probes.writes import Log, account, ranges, read_log
+from console.probes.accounting import Log, account, ranges
+from console.probes.writes import read_log
 
 
 def log(text: str) -> Log:
