@@ -13,7 +13,8 @@ from console.probes.store_program import numbers
 Kind = Literal["acknowledged", "refused", "silent", "gone"]
 """`silent`: no answer in time; `gone`: nobody was there, or went away while it was asked."""
 KINDS: dict[str, Kind] = {"!": "acknowledged", "-": "refused", "~": "silent", "x": "gone"}
-CLASSED = re.compile(r"\b(?:(un|not[ _-]?|non[ _-]?)?recoverable)\b\W*(true|false|yes|no\b)?", re.IGNORECASE)
+CLASSED = re.compile(r"""\b(un|not[ _-]?|non[ _-]?)?recoverable\b["']?(?:\s*[:=]\s*["']?(\w+))?""", re.IGNORECASE)
+YES_OR_NO = {"true": True, "yes": True, "false": False, "no": False}
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -71,9 +72,8 @@ def understood(text: str) -> Said:
         return msgspec.json.decode(text, type=Said)
     except msgspec.DecodeError:
         found = CLASSED.search(text)
-        if not found:
-            return Said(text)
-        return Said(text, recoverable=(not found[1]) is ((found[2] or "yes").lower() in ("true", "yes")))
+        value = YES_OR_NO.get((found[2] or "yes").lower()) if found else None
+        return Said(text, recoverable=value if value is None or found is None or not found[1] else not value)
 
 
 class ReadBack(msgspec.Struct, frozen=True):

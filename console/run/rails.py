@@ -12,6 +12,7 @@ from console.fleet import Fleet, NodeView
 from console.nodes.sweep import Trace
 from console.plan.inventory import Inventory
 from console.plan.plan import Plan, check_against
+from console.plan.stores import store_probes
 from console.run.preflight import preflight
 from console.run.readiness import Readiness, readiness
 from console.run.reboot import reboot_rails
@@ -54,6 +55,18 @@ def production_rails(plan: Plan, inventory: Inventory) -> list[Blocker]:
                 )
                 for what in marked
             ]
+    return found + _written_rails(plan, inventory)
+
+
+def _written_rails(plan: Plan, inventory: Inventory) -> list[Blocker]:
+    """That no records are written into a store of production."""
+    found: list[Blocker] = []
+    for name in sorted({probe.store for probe in store_probes(plan.scenario)}):
+        store = inventory.stores[name]
+        node = inventory.nodes[store.node]
+        if node.production or node.services[store.service].production:
+            what = f"store {name} on {store.node} is marked production in the inventory: records would be written to it"
+            found.append(Blocker(what, "name a store that is not production", Reason.REFUSED))
     return found
 
 
