@@ -6,7 +6,7 @@ import re
 import time
 
 from console.plan.probe import StoreProbe
-from console.probes.base import Observation, blame
+from console.probes.base import Observation, PlainProber, blame
 from console.probes.store_ledger import Answer, ReadBack
 from console.probes.store_writer import PERIOD_S, NoWriter, StoreWriter
 from console.terms import Status
@@ -15,8 +15,8 @@ SLACK_S = 1.0
 """What a loaded node and link may add to an answer before it is missed, in seconds."""
 
 
-class StoreProber:
-    """Asks one question about a store, of the writer that all such questions of a run share."""
+class StoreProber(PlainProber):
+    """Asks one question about a store, of the writer that all such questions of a run share and that the run ends."""
 
     def __init__(self, probe: StoreProbe, writer: StoreWriter) -> None:
         self._probe = probe
@@ -32,9 +32,6 @@ class StoreProber:
             NoWriter: it cannot be.
         """
         await self._writer.start()
-
-    async def stop(self) -> None:
-        """Nothing is held: the writer is the run's."""
 
     async def check(self) -> Observation:
         """Ask once."""
