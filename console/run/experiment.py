@@ -179,7 +179,7 @@ class Experiment:
         if bad:
             raise NotRun(Reason.BASELINE, "the steady state does not hold: " + "; ".join(bad))
         if not self._reboots:  # a prober on the node would not live through its reboot
-            self._watch = await recovery_watch(self.plan, self.fleet)
+            self._watch = await recovery_watch(self.plan, self.fleet, self.stores.writers, lambda: self.recorder.state)
 
     async def _start_prober(self, name: str) -> None:
         """One that is not required and cannot begin is unknown; any other keeps the fault from being injected."""
@@ -328,6 +328,8 @@ class Experiment:
         await self._enter(Phase.RECOVERY)
         origin_s = self.recorder.state.reverted_at_s or self._now_s
         await asyncio.gather(*(self._judge(e, origin_s) for e in self._expectations("revert")))
+        if any(e.recovery for e in self._expectations("revert")):
+            await self._measure_recovery()
         if self._sustained or not self.plan.actions:
             await self._steady_state("recovery", RECOVERY_LIMIT_S)
 
