@@ -13,7 +13,9 @@ from tests.unit.approvals import Ring, make_keys
 
 ROOT_ON_LINUX = sys.platform == "linux" and os.geteuid() == 0
 
-collect_ignore = [] if ROOT_ON_LINUX else ["test_disk_fill.py", "test_disk_fill_rails.py", "test_component_port.py"]
+NEED_MOUNTS = ["test_component_port.py", "test_disk_fill.py", "test_disk_fill_rails.py", "test_stack.py"]
+
+collect_ignore = [] if ROOT_ON_LINUX else NEED_MOUNTS
 
 
 @pytest.fixture(scope="session")

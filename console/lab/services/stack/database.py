@@ -30,6 +30,7 @@ class LMDB:
     """LMDB."""
 
     name, label, mark, opens_read_only = "LMDB", "", "data.mdb", True
+    writes_on_close = False
     files: tuple[str, ...] = ("data.mdb", "lock.mdb")
 
     def __init__(self) -> None:

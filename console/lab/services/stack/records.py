@@ -29,6 +29,8 @@ class Engine(Protocol):
     files: tuple[str, ...]
     """Its files that it must be able to write to."""
     opens_read_only: bool
+    writes_on_close: bool
+    """Whether closing it writes files, by their path: never where that leads to another disk."""
 
     def open(self, path: str, *, read_only: bool, create: bool) -> None:
         """Open it."""
@@ -183,11 +185,12 @@ class Records:
             Trouble: it is not open for writing.
         """
         found = self.folder.identity()
-        known = self._identity is not None
-        if found is None or (known and found != self._identity and not self.folder.holds(self.engine.mark)):
+        moved = self._identity is not None and found != self._identity
+        stays = self.engine.writes_on_close or not self.folder.holds(self.engine.mark)
+        if found is None or (moved and stays):
             self._close()  # so that the file system can go
             raise self._told(errno.ESTALE, quietly=quietly)
-        if found != self._identity:
+        if moved:
             self._close()
         if number := self._refused():
             self._fall_back(found, quietly=quietly)
@@ -206,7 +209,8 @@ class Records:
 
     def _fall_back(self, found: tuple[int, int], *, quietly: bool) -> None:
         """Open it for reading only, where the library can; otherwise what is open stays as it is."""
-        if self.engine.opens_read_only and self._mode != READ_ONLY and self.flaw != "no-read-only":
+        able = self.engine.opens_read_only and self.folder.holds(self.engine.mark)
+        if able and self._mode != READ_ONLY and self.flaw != "no-read-only":
             self._open(READ_ONLY, found, quietly=quietly)
 
     def _open(self, mode: str, found: tuple[int, int], *, quietly: bool) -> None:
@@ -223,7 +227,8 @@ class Records:
 
     def _close(self) -> None:
         with self._gate.alone():
-            self.engine.close()
+            if not self.engine.writes_on_close:
+                self.engine.close()
             self._mode = CLOSED
 
     def _refused(self) -> int:

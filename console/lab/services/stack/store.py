@@ -34,6 +34,7 @@ class LevelDB:
     """LevelDB."""
 
     name, label, mark, opens_read_only = "LevelDB", "", "CURRENT", False
+    writes_on_close = False
     files: tuple[str, ...] = ()
 
     def __init__(self, *, shared: bool = False) -> None:
@@ -99,6 +100,7 @@ class RocksDB:
     """RocksDB, of the same family, where there is no wheel of LevelDB's Python package."""
 
     name, label, mark, opens_read_only = "RocksDB", "LevelDB", "CURRENT", False
+    writes_on_close = True
     files: tuple[str, ...] = ()
 
     def __init__(self, *, shared: bool = False) -> None:
@@ -125,11 +127,8 @@ class RocksDB:
                 Path(path, "LOCK").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close it."""
-        if self._db is not None:
-            with contextlib.suppress(Exception):  # it may want to write something first; the log has it anyway
-                self._db.close()
-            self._db = None
+        """Close it, by letting go of it, which also flushes it; `close` says so and fails where that does."""
+        self._db = None
 
     def put(self, key: bytes, value: bytes) -> None:
         """Store it."""
