@@ -19,6 +19,8 @@ from console.lab.systemd.skeleton import Skeleton
 NODE = "greenfin"
 RULES = "/etc/prometheus/rules"
 """The folder of the rules: RULES/NAME.yml; `systemctl reload prometheus` reads them again."""
+_MEASURED = tuple((node, service) for node in FLEET for service in node.services if service.module == "stack")
+"""Services with counters of their own."""
 ALERTS = {
     "GatewayDown": ("up{job='gateway'} == 0", "1s", "The gateway on {{ $labels.node }} does not answer"),
     "NodeUnreachable": ("up{job='node'} == 0", "2s", "{{ $labels.node }} does not answer"),
@@ -32,6 +34,28 @@ ALERTS = {
         "0s",
         "PostgreSQL on {{ $labels.node }} does not answer",
     ),
+    "ServiceDown": (
+        f"up{{job=~'{'|'.join(service.name for _, service in _MEASURED)}'}} == 0",
+        "2s",
+        "{{ $labels.job }} on {{ $labels.node }} does not answer",
+    ),
+    "StoreRefusesWrites": (
+        " or ".join(f"{service.name}_writable == 0" for _, service in _MEASURED if service.store),
+        "0s",
+        "{{ $labels.job }} on {{ $labels.node }} takes no records: its disk is full, read-only or gone",
+    ),
+    # One that is replaced at once is missing for less than the second from one look to the next.
+    "WorkerLost": (
+        "jobs_workers < jobs_workers_wanted or increase(jobs_worker_restarts_total[10s]) > 0",
+        "0s",
+        "A worker of jobs on {{ $labels.node }} is gone or had to be replaced",
+    ),
+    "EventsLate": (
+        "jobs_event_delay_seconds > 0.5",
+        "2s",
+        "Events of jobs on {{ $labels.node }} take {{ $value }} s",
+    ),
+    "AdapterFails": ("jobs_adapter_up == 0", "0s", "The adapter of jobs on {{ $labels.node }} fails"),
 }
 """Name -> expression, how long it must hold, summary."""
 _ALERTMANAGER, _PROMETHEUS, _NODE_EXPORTER, _POSTGRES_EXPORTER = 9093, 9090, 9100, 9187
@@ -87,6 +111,7 @@ def _settings() -> dict[str, object]:
         "node": {node.name: f"{node.name}:{_NODE_EXPORTER}" for node in FLEET},
         "postgres": {"bluefin": f"bluefin:{_POSTGRES_EXPORTER}"},
         "gateway": {"redfin": "redfin:8080"},
+        **{service.name: {node.name: f"{node.name}:{service.port}"} for node, service in _MEASURED},
     }
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
@@ -108,7 +133,7 @@ async def unsettled(network: MachineNetwork) -> str:
 
 
 def _unsettled(network: MachineNetwork) -> str:
-    expected = len(FLEET) + 2
+    expected = len(FLEET) + 2 + len(_MEASURED)
     query = urllib.parse.quote("count(up == 1)")
     try:
         asked = f"http://{network.address(NODE)}:{_PROMETHEUS}/api/v1/query?query={query}"
