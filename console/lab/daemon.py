@@ -22,7 +22,7 @@ from console.lab.ports import Ports, reserve
 from console.lab.private_file import write_private
 from console.lab.processes import kill_marked
 from console.lab.remains import Facts, tidy
-from console.lab.units import PYTHONPATH, write_units
+from console.lab.units import PYTHONPATH, store_library, write_units
 
 
 class Daemon(Keeper):
@@ -65,7 +65,7 @@ class Daemon(Keeper):
         await postgres.fill(cluster)
         await postgres.backup(lab, cluster)
         say("progress", "services: waiting until all are healthy")
-        await await_healthy(network, lambda: postgres.unconnected(cluster))
+        await await_healthy(network, lambda: postgres.unconnected(cluster), () if store_library() else ("sigil",))
         write_inventory(lab, network, self._lease_s)
 
     def _make_keys(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ from console.lab.keys import COUNCIL, OPERATOR, TPM
 from console.lab.layout import LabLayout
 from console.lab.network import DISK, LOOPBACK, Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE
-from console.lab.units import PYTHONPATH
+from console.lab.units import PYTHONPATH, store_library
 
 Mapping = dict[str, object]
 MEMORY_LIMIT_MB = 512
@@ -42,7 +43,7 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
     def here(path: Path) -> str:
         return str(path.relative_to(lab.root))
 
-    nodes: dict[str, Mapping] = {
+    nodes: dict[str, Any] = {
         node.name: {
             "address": LOOPBACK,
             **({"peer_address": network.address(node.name)} if network.own else {}),
@@ -63,6 +64,8 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
         }
         for node in FLEET
     }
+    if (library := store_library()) != "LevelDB":
+        nodes["bluefin"]["services"]["sigil"]["label"] = f"{library or 'nothing'} in place of LevelDB"
     return {
         "version": 1,
         "name": "embedded lab",
@@ -84,6 +87,7 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             service.name: store_entry(service, node, network, str(lab.node(node.name).stores / service.name), opener())
             for node in FLEET
             for service in stores(node)
+            if service.name != "sigil" or library
         },
         "thermal_memory": {"database": DATABASE, "table": "thermal_memory_archive"},
         "approvals": {

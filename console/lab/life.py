@@ -14,7 +14,7 @@ import signal
 import sys
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -110,8 +110,10 @@ def last_words(log: Path | None) -> str:
     return f": {said}" if said else ""
 
 
-async def await_healthy(network: Network, linked: Callable[[], Awaitable[str]]) -> None:
+async def await_healthy(network: Network, linked: Callable[[], Awaitable[str]], without: Collection[str] = ()) -> None:
     """Wait until each service answers its health check, and `linked` has nothing to complain about any more.
+
+    `without`: services that cannot run here.
 
     Raises:
         GamedayError: not so within 30 s.
@@ -120,7 +122,7 @@ async def await_healthy(network: Network, linked: Callable[[], Awaitable[str]]) 
         (service.name, f"http://{network.address(node.name)}:{network.ports[service.name]}{service.health}")
         for node in FLEET
         for service in node.services
-        if service.health
+        if service.health and service.name not in without
     ]
     deadline = asyncio.get_running_loop().time() + HEALTHY_LIMIT_S
 

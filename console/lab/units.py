@@ -7,6 +7,7 @@ import secrets
 import shlex
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import console
@@ -115,6 +116,12 @@ def _environment(service: LabService, node: str, network: Network, programs: Pro
     if service.name == "llm-gateway":
         environment |= {"GATEWAY_PORT": str(gateway), "GATEWAY_LOG": f"{programs.log}/gateway.jsonl"}
     return environment
+
+
+def store_library() -> str:
+    """What keeps sigil's records here; empty where there is a wheel of neither."""
+    libraries = {"plyvel": "LevelDB", "rocksdict": "RocksDB"}
+    return next((name for module, name in libraries.items() if find_spec(module)), "")
 
 
 def preload_of(folder: str) -> str:

@@ -40,6 +40,9 @@ def _node(node: LabNode, embedded: Mapping, network: MachineNetwork) -> Mapping:
     services = {
         service.name: embedded["services"][service.name] | {"unit": unit_of(service)} for service in node.services
     }
+    for service in node.services:
+        if not service.label:
+            services[service.name].pop("label", "")  # Debian has what this Python lacks
     return {
         "address": network.address(node.name),
         # In each machine's /etc/hosts, with an IPv4 and an IPv6 address.

@@ -177,13 +177,16 @@ def engine(flaw: str = "") -> Engine:
     """LevelDB, or what stands in for it; STACK_ENGINE=RocksDB asks for that.
 
     Raises:
-        ImportError: there is neither.
+        SystemExit: there is neither.
     """
     shared = flaw == "shared-lock"
     if os.environ.get("STACK_ENGINE") != RocksDB.name:
         with contextlib.suppress(ImportError):
             return LevelDB(shared=shared)
-    return RocksDB(shared=shared)
+    try:
+        return RocksDB(shared=shared)
+    except ImportError:
+        sys.exit("sigil: this Python has neither plyvel (LevelDB) nor rocksdict (RocksDB): install one of them")
 
 
 def opened() -> tuple[Records, Trouble | None]:
