@@ -257,7 +257,8 @@ class Sampled(Event, frozen=True, tag="sample"):
 
     Names: cpu_pct, memory_used_bytes, memory_total_bytes, disk_used_bytes:MOUNT, disk_total_bytes:MOUNT, load_1m,
     restarts:SERVICE, connections:DATABASE, connections_max:DATABASE, lease_left_s,
-    answers:STEADY_STATE (1: it answers as it should, 0: it does not).
+    answers:STEADY_STATE (1: it answers as it should, 0: it does not), acknowledged:STORE and refused:STORE (records a
+    second that are written to it; one that got no answer is among the refused).
     """
 
     node: str

@@ -293,10 +293,11 @@ def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Findin
 async def post_data(fleet: Fleet, before: str | None, state: RunState, stores: Sequence[Finding] = ()) -> Finding:
     """Nothing was found lost: not by an expectation, not in the stores that were written to, not in thermal memory."""
     gone = [item.observed for item in state.expectations.values() if item.data_lost]
-    if gone:
-        return Finding(Status.FAIL, "; ".join([*gone, *(found.evidence for found in stores)]))
-    rows = [await _thermal_kept(fleet, before)] if fleet.inventory.thermal_memory is not None else []
-    found = [*stores, *rows]
+    if any(found.status is Status.FAIL for found in stores):
+        gone = []  # they tell it anew, and of everything
+    counted = fleet.inventory.thermal_memory is not None and not gone
+    rows = [await _thermal_kept(fleet, before)] if counted else []
+    found = [*(Finding(Status.FAIL, text) for text in gone), *stores, *rows]
     worst = next((s for s in (Status.FAIL, Status.UNKNOWN) if any(one.status is s for one in found)), Status.PASS)
     telling = sorted(found, key=lambda one: one.status is not worst)
     return Finding(worst, "; ".join(one.evidence for one in telling))

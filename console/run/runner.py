@@ -195,6 +195,7 @@ class Runner:
             guard = self.experiment.guards.get(name)
             if guard is not None and guard.lease_left_s is not None:
                 values["lease_left_s"] = guard.lease_left_s
+            values |= self.experiment.stores.rates(name, self.recorder.now_s())
             if values:
                 await self.recorder.emit(
                     ev.Sampled(at_s=self.recorder.now_s(), node=name, values=values, states=states)

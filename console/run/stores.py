@@ -12,6 +12,9 @@ from console.probes.store_writer import NoWriter, StoreWriter
 from console.run.checklist import Finding
 from console.terms import Status
 
+RATE_S = 1.0
+"""The shortest time over which a rate is told, in seconds."""
+
 
 class Stores:
     """Every store that a probe of the plan asks about. Nothing is written before the first of these probes starts."""
@@ -32,10 +35,30 @@ class Stores:
         self._told: dict[str, Finding] = {}
         """Store -> what became of its records, once that is told for good; else why it could not be told yet."""
         self._why: dict[str, str] = {}
+        self._rated: dict[str, tuple[float, int]] = {}
+        """Store -> when its rates were last asked for, and how many answers there were."""
 
     async def stop(self) -> None:
         """Write no more."""
         await asyncio.gather(*(writer.stop() for writer in self.writers.values()))
+
+    def rates(self, node: str, now_s: float) -> dict[str, float]:
+        """What the stores of that node were told to keep and did or did not, a second, since this was last asked.
+
+        Empty within RATE_S of that, and where the writer is out of sight.
+        """
+        values: dict[str, float] = {}
+        for name, writer in self.writers.items():
+            at_s, before = self._rated.get(name, (0.0, 0))
+            answers = writer.ledger.answers
+            if writer.store.node != node or not writer.begun or now_s - at_s < RATE_S:
+                continue
+            self._rated[name] = (now_s, len(answers))
+            if at_s and not writer.why:
+                kept = sum(answer.kind == "acknowledged" for answer in answers[before:])
+                values[f"acknowledged:{name}"] = kept / (now_s - at_s)
+                values[f"refused:{name}"] = (len(answers) - before - kept) / (now_s - at_s)
+        return values
 
     async def verify(self) -> list[Finding]:
         """For each store that was written to: whether all that it acknowledged is there. Its records are deleted then.

@@ -58,6 +58,10 @@ BY_FAULT = {
     "memory-pressure": ("memory", "cpu", "load", "restarts"),
     "cpu-pressure": ("cpu", "load", "memory", "restarts"),
     "node-reboot": ("answers", "connections"),
+    "store-disk-full": ("writes", "disk", "answers", "restarts"),
+    "store-unmounted": ("writes", "disk", "answers", "restarts"),
+    "store-read-only": ("writes", "disk", "answers", "restarts"),
+    "store-second-opener": ("writes", "answers", "memory", "restarts"),
 }
 """Kind of fault -> its charts; those of a reboot leave room for the order in which it came back."""
 
@@ -82,6 +86,7 @@ def families(state: RunState) -> dict[str, list[Series]]:
         "cpu": _ordered(state, _plain(state, "cpu_pct", 100.0, " %")),
         "load": _ordered(state, _plain(state, "load_1m")),
         "answers": _ordered(state, _answers(state)),
+        "writes": _writes(state),
     }
 
 
@@ -155,6 +160,18 @@ def _answers(state: RunState) -> list[tuple[str, Series]]:
         for key, points in state.metrics.items()
         if key.partition("/")[2].startswith("answers:")
     ]
+
+
+def _writes(state: RunState) -> list[Series]:
+    """Of each store the records that it refused, once there are any, and those that it acknowledged, a second."""
+    found = []
+    for key, points in state.metrics.items():
+        what, _, store = key.partition("/")[2].partition(":")
+        values = [value for _, value in points]
+        if what in ("acknowledged", "refused") and (what == "acknowledged" or any(values)):
+            low, high = bounds(values)
+            found.append((store, what, Series(f"{store} {what}", points, low, max(high, 2.0), " a second")))
+    return [series for _, _, series in sorted(found, key=lambda item: item[:2])]
 
 
 def fault_window(state: RunState, now_s: float) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from console import events as ev
 from console.errors import BadInput, Refused
 from console.plan.inventory import Inventory, Node, Service, Store
 from console.plan.plan import Plan, check_against
@@ -19,8 +21,11 @@ from console.plan.scenario import Expectation, Scenario
 from console.run.checklist import Finding, post_data, post_items
 from console.run.rails import production_rails
 from console.run.readiness import wanted
-from console.state import RunState
+from console.run.stores import Stores
+from console.state import RunState, fold_all
 from console.terms import Category, Risk, Status
+from console.tui.families import families
+from tests.unit.runs import passed_events
 
 PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
 SIGIL = Store(node="bluefin", service="sigil", path="/srv/sigil", url="http://127.0.0.1:7070/records")
@@ -99,3 +104,40 @@ async def test_what_one_store_lost_or_could_not_tell_outweighs_what_the_others_k
     fleet: Any = SimpleNamespace(inventory=inventory())
     told = await post_data(fleet, None, RunState(), found)
     assert (told.status, told.evidence) == (status, evidence)
+
+
+def test_what_a_store_tells_at_the_end_stands_for_what_was_seen_of_it_before() -> None:
+    lost = ev.ExpectationJudged(at_s=1.0, id="kept", status=FAIL, observed="3 of 7 gone", data_lost=True)
+    started = msgspec.structs.replace(passed_events()[0], expectations=(ev.ItemBrief("kept", "kept"),))
+    state = fold_all([started, lost])
+    fleet: Any = SimpleNamespace(inventory=inventory())
+    assert asyncio.run(post_data(fleet, None, state, [KEPT])).evidence == "3 of 7 gone; kept"
+    assert asyncio.run(post_data(fleet, None, state, [LOST])).evidence == "lost"
+
+
+def test_the_records_of_each_second_are_drawn_and_what_went_unseen_is_a_hole() -> None:
+    fleet: Any = SimpleNamespace(node=lambda name: SimpleNamespace(name=name))
+    stores = Stores(plan(), fleet)
+    writer = stores.writers["sigil"]
+    assert stores.rates("bluefin", 9.0) == {}
+    writer._begun, writer.why = True, ""
+    assert stores.rates("bluefin", 10.0) == {}
+    for line in (
+        "!\t1\t5.0\t0.1",
+        "!\t2\t5.1\t0.1",
+        "!\t3\t5.2\t0.1",
+        "~\t4\t9.2\t4.0\tno answer",
+        "-\t5\t9.3\t0.1\t507\t",
+    ):
+        assert writer.ledger.take(line, 11.0)
+    assert stores.rates("bluefin", 10.5) == {}
+    assert stores.rates("redfin", 12.0) == {}
+    seen = stores.rates("bluefin", 12.0)
+    assert seen == {"acknowledged:sigil": 1.5, "refused:sigil": 1.0}
+    writer.why = "the link broke"
+    assert stores.rates("bluefin", 14.0) == {}
+    drawn = families(fold_all([ev.Sampled(at_s=12.0, node="bluefin", values=seen)]))["writes"]
+    assert [(series.label, series.value) for series in drawn] == [
+        ("sigil acknowledged", "2 a second"),
+        ("sigil refused", "1 a second"),
+    ]
