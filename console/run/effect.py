@@ -49,9 +49,11 @@ class Effect:
             status = Status.FAIL if reboot.gone_at_s is None else Status.UNKNOWN
             await self._tell(action.node, Proof(status, reboot.why_not + said))
             return False
-        step = ""
+        step, ended_s = "", None
         while True:
             ended = await guard.inject_result()
+            if ended is not None and ended_s is None:
+                ended_s = self._now_s
             proof = await guard.effect()
             if proof.step not in ("", step):
                 step = proof.step
@@ -62,7 +64,8 @@ class Effect:
                 proof = Proof(Status.FAIL, f"inject ended with {ended.exit_status}: {said}")
                 waited_s = float("inf")
             limit_s = EFFECT_LIMIT_S + action.fault.inject_limit_s(action.target)
-            if proof.status is Status.PASS or waited_s > limit_s:
+            absent = proof.status is Status.FAIL and ended_s is not None and self._now_s - ended_s > EFFECT_LIMIT_S
+            if proof.status is Status.PASS or absent or waited_s > limit_s:
                 if reboot:
                     reboot.proven_at_s = self._now_s
                 await self._tell(action.node, proof)

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from console.nodes.guard import InjectResult
 from console.nodes.proof import Proof
 from console.record.journal import Journal
-from console.run.effect import Effect
+from console.run.effect import EFFECT_LIMIT_S, Effect
 from console.run.preflight import Preflight, read
 from console.run.recorder import Recorder
 from console.terms import Status
@@ -35,6 +36,34 @@ def test_only_exit_3_is_a_refusal_and_only_exit_0_is_fit(status: int | None, sai
 
 def test_a_warning_is_no_reason() -> None:
     assert read(3, "warning: small\nfull\n") == Preflight("refused", (("full", ""),), ("warning: small",))
+
+
+class Absent:
+    """A guard whose inject has ended, and whose fault does not show."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def inject_result(self) -> InjectResult:
+        return InjectResult(0, "")
+
+    async def effect(self) -> Proof:
+        self.asked += 1
+        return Proof(Status.FAIL, "nothing is held")
+
+
+async def test_an_effect_that_is_absent_once_inject_has_ended_is_not_waited_for_as_long_as_inject_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.run.effect.EFFECT_POLL_S", 0.0)
+    clock = iter(T0 + second for second in range(1000))
+    recorder = Recorder(Journal.create(tmp_path), lambda: next(clock))
+    fault = SimpleNamespace(inject_limit_s=lambda target: 500.0)
+    action = SimpleNamespace(node="redfin", fault=fault, target=None)
+    guard = Absent()
+    effect = Effect(SimpleNamespace(actions=(action,)), {"redfin": guard}, recorder, {})  # type: ignore[arg-type,dict-item]
+    assert not await effect.prove()
+    assert guard.asked < 2 * EFFECT_LIMIT_S
 
 
 async def test_what_an_effect_has_found_is_noted_once(tmp_path: Path) -> None:
