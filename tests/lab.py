@@ -174,12 +174,13 @@ class Lab:
                 continue
             try:
                 environ = (entry / "environ").read_bytes().split(b"\0")
+                if not any(v.startswith(b"GAMEDAY_RUN=" + run.encode()) for v in environ):
+                    continue
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-            ours = any(v.startswith(b"GAMEDAY_RUN=" + run.encode()) for v in environ)
-            if ours and state != "Z" and str(self.root).encode() in b" ".join(environ):
+            if state != "Z" and str(self.root).encode() in b" ".join(environ):
                 found.append(f"{entry.name} {command}")
         return found
 
