@@ -28,7 +28,8 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 test: setup ## All tests, with the labs for real (as root on Linux also the systemd lab)
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
 	@[ "$$(uname)" != Linux ] || for p in strace:strace fiu-ctrl:fiu-utils; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
-	@$(BIN)/pytest -n 5 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m compileall -q console
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 5 --dist worksteal $(PYTEST_ARGS) # hundreds of consoles are started
 
 # What the systemd lab's machines need, and their image, so that no test waits for it.
 machines: setup
