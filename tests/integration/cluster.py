@@ -26,10 +26,12 @@ def planned_cluster(folder: Path) -> Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """A filled cluster with `folder`/pgpass for its three roles; max_connections=60, 3 reserved."""
+def running_cluster(folder: Path, max_connections: int = 60) -> Iterator[Cluster]:
+    """A filled cluster with `folder`/pgpass for its three roles; three of its connections are reserved."""
     cluster = planned_cluster(folder)
     asyncio.run(postgres.make_cluster(cluster))
+    with (cluster.data / "postgresql.conf").open("a") as settings:
+        settings.write(f"max_connections = {max_connections}\n")
     with (folder / "postgres.log").open("w") as log:
         server = subprocess.Popen(
             [*cluster.command("postgres"), "-D", str(cluster.data)],

@@ -27,10 +27,13 @@ from tests.integration.cluster import (
 )
 from tests.unit.supervised import SHELLS, sh_of
 
+LIMIT = 20
+"""For ordinary roles; three more are reserved. Each session is a psql, and the labs have 57."""
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("pg")) as cluster:
+    with running_cluster(tmp_path_factory.mktemp("pg"), LIMIT + 3) as cluster:
         yield cluster
 
 
@@ -113,9 +116,11 @@ def test_every_ordinary_slot_is_taken_and_the_refusal_is_quoted(flood: Flood) ->
     assert flood.run("inject") == Ran(0, "")
     effect = flood.run("effect")
     assert effect.code == 0
-    assert effect.said.startswith("57 sessions held of 57 for ordinary roles (60 in all); a new one is refused: ")
+    assert effect.said.startswith(
+        f"{LIMIT} sessions held of {LIMIT} for ordinary roles ({LIMIT + 3} in all); a new one is refused: "
+    )
     assert "FATAL:  remaining connection slots are reserved" in effect.said
-    assert ours(flood.cluster) == 57
+    assert ours(flood.cluster) == LIMIT
 
 
 def test_the_reserved_slots_stay_free(flood: Flood) -> None:
@@ -127,7 +132,7 @@ def test_the_reserved_slots_stay_free(flood: Flood) -> None:
 def test_a_connection_that_was_there_before_survives(flood: Flood) -> None:
     with connect(flood.cluster, CONSOLE_ROLE) as connection:
         flood.run("inject")
-        assert flood.run("effect").said.startswith("56 sessions held of 57")
+        assert flood.run("effect").said.startswith(f"{LIMIT - 1} sessions held of {LIMIT}")
         assert connection.execute("select 1").fetchone() == (1,)
         flood.run("revert")
         assert connection.execute("select 1").fetchone() == (1,)
@@ -136,11 +141,11 @@ def test_a_connection_that_was_there_before_survives(flood: Flood) -> None:
 def test_a_slot_that_another_client_gives_up_is_taken_again(flood: Flood) -> None:
     with connect(flood.cluster, SERVICE_ROLE):
         flood.run("inject")
-        assert ours(flood.cluster) == 56
+        assert ours(flood.cluster) == LIMIT - 1
     deadline = time.monotonic() + 10
-    while len((flood.folder / "opened").read_text().split()) < 57 and time.monotonic() < deadline:
+    while len((flood.folder / "opened").read_text().split()) < LIMIT and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert flood.run("effect").said.startswith("57 sessions held")
+    assert flood.run("effect").said.startswith(f"{LIMIT} sessions held")
 
 
 def test_revert_frees_every_session_and_leaves_no_trace(flood: Flood) -> None:
@@ -153,7 +158,7 @@ def test_revert_frees_every_session_and_leaves_no_trace(flood: Flood) -> None:
 
 
 def test_sessions_end_at_once_when_their_processes_are_killed(flood: Flood) -> None:
-    flood.fault = ConnectionFlood(connections=57)
+    flood.fault = ConnectionFlood(connections=LIMIT)
     flood.run("inject")
     assert flood.run("effect").code == 0
     for pid in (flood.folder / "opened").read_text().split():
@@ -161,7 +166,7 @@ def test_sessions_end_at_once_when_their_processes_are_killed(flood: Flood) -> N
     assert settled(flood.cluster, 0)
     effect = flood.run("effect")
     assert effect.code == 1
-    assert effect.said.startswith("57 opened, 0 of 57 used: the limit is not reached")
+    assert effect.said.startswith(f"{LIMIT} opened, 0 of {LIMIT} used: the limit is not reached")
 
 
 def test_a_limit_that_others_hold_is_not_our_effect(flood: Flood) -> None:
@@ -184,21 +189,21 @@ def test_revert_in_the_middle_of_inject_leaves_nothing(flood: Flood) -> None:
 
 
 def test_too_few_connections_are_no_effect(flood: Flood) -> None:
-    flood.fault = ConnectionFlood(connections=20)
+    flood.fault = ConnectionFlood(connections=5)
     flood.run("inject")
     effect = flood.run("effect")
     assert (effect.code, effect.said) == (
         1,
-        "20 opened, 20 of 57 used: the limit is not reached, set connections=limit",
+        f"5 opened, 5 of {LIMIT} used: the limit is not reached, set connections=limit",
     )
 
 
 def test_preflight_refuses_too_few_connections(flood: Flood) -> None:
     assert flood.run("preflight") == Ran(0, "")
-    flood.fault = ConnectionFlood(connections=20)
+    flood.fault = ConnectionFlood(connections=5)
     preflight = flood.run("preflight")
     assert preflight.code == 1
-    assert preflight.said.endswith("20 more do not reach the 57 for ordinary roles: set connections=limit")
+    assert preflight.said.endswith(f"5 more do not reach the {LIMIT} for ordinary roles: set connections=limit")
 
 
 def test_a_role_that_may_take_the_reserved_slots_is_refused(flood: Flood) -> None:
