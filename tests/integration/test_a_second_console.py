@@ -15,6 +15,7 @@ from tests.approvals import approved
 from tests.hurry import begun, ended, hurried, observed, observing, sentence, verdict
 from tests.integration.test_it_does_not_lie import gateway_kill, quiet, rules
 from tests.lab import Done
+from tests.residue import residue
 from tests.systemd_lab import SystemdLab
 
 BUSY = (3, "not-run", "busy")
@@ -48,7 +49,7 @@ def elsewhere(lab: SystemdLab) -> SystemdLab:
 def test_a_held_node_refuses_all_others_and_its_run_passes(systemd_lab: SystemdLab) -> None:
     lab, other = systemd_lab, elsewhere(systemd_lab)
     assert quiet(lab)
-    before = rules(lab)
+    before = {node: residue(lab, node) for node in lab.inventory.nodes}
     partition = hurried(lab, "network-partition", hold_s=18, stable_for_s=4, within_s=(60, 30))
     same, second = approved(lab, partition), approved(other, partition)
     with begun(lab, *same) as console:
@@ -69,7 +70,10 @@ def test_a_held_node_refuses_all_others_and_its_run_passes(systemd_lab: SystemdL
     assert verdict(done) == (0, "passed", ""), str(done)
     assert set(observed(done).values()) == {"pass"}
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
-    assert rules(lab) == before
+    assert done.result["thermal"]["delivered"] is True
+    assert {told["guard"] for told in done.events if told["event"] == "armed"} == {"systemd"}
+    left = {node: residue(lab, node).beyond(before[node]) for node in before}
+    assert not any(left.values()), left
 
 
 def test_of_two_that_find_the_node_free_exactly_one_gets_it(systemd_lab: SystemdLab, tmp_path: Path) -> None:

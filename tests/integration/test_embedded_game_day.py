@@ -72,7 +72,7 @@ def test_it_is_gone_within_the_lease_and_a_second_when_the_console_is_killed(lab
         console.process.wait()
         reader.join(10.0)
         console.close()
-    assert lab.wait_until(lambda: state(lab) == before and not lab.marked(), LEASE_S + GRACE_S), state(lab)
+    assert lab.wait_until(lambda: not lab.marked() and state(lab) == before, LEASE_S + GRACE_S), state(lab)
     assert lab.inside("sweep").out.count("clean") == 3
 
 

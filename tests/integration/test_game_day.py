@@ -1,7 +1,7 @@
 """The game day on real machines: each experiment passes, effect and revert proven, and leaves nothing.
 
-A4 and A5 stand in test_resources.py, A7 in test_postgres_crash_systemd.py, A8 in test_node_reboot.py: they have more
-to show.
+A3 stands in test_a_second_console.py, A4 and A5 in test_resources.py, A7 in test_postgres_crash_systemd.py, A8 in
+test_node_reboot.py: they have more to show.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.approvals import approved
+from tests.hurry import hurried
 from tests.residue import residue
 from tests.systemd_lab import SystemdLab
 from tests.truth import compare
@@ -19,12 +20,12 @@ START_LIMIT_S = 12.0
 """A little over systemd's DefaultStartLimitIntervalSec=."""
 RESTART_S = 2.0
 """RestartSec= of the labs' gateway."""
-EXPERIMENTS = {
-    "pg-connection-exhaustion": [],
-    "network-partition": ["--set", "hold_s=46"],
-    "service-stack-restart": [],
-    "cpu-pressure": ["--set", "hold_s=26"],
+EXPERIMENTS: dict[str, dict[str, float]] = {
+    "pg-connection-exhaustion": {"hold_s": 8},
+    "service-stack-restart": {"pause_s": 1},
+    "cpu-pressure": {"hold_s": 10, "stable_for_s": 4},
 }
+"""Scenarios, with what makes them short."""
 
 
 def rested(lab: SystemdLab) -> bool:
@@ -41,7 +42,7 @@ def test_each_experiment_passes_and_leaves_nothing(systemd_lab: SystemdLab, scen
     lab, nodes = systemd_lab, list(systemd_lab.inventory.nodes)
     assert lab.wait_until(lambda: rested(lab), 30.0)
     before = {node: residue(lab, node) for node in nodes}
-    done = lab.run(*approved(lab, scenario, *EXPERIMENTS[scenario]), limit_s=220.0)
+    done = lab.run(*approved(lab, hurried(lab, scenario, **EXPERIMENTS[scenario])), limit_s=220.0)
     assert (done.code, done.result["outcome"]) == (0, "passed"), str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True), str(done)
     assert done.result["thermal"]["delivered"] is True

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import pytest
 
+from tests.hurry import hurried
 from tests.lab import Lab
 
 JUDGED = "concluded"
@@ -19,7 +20,7 @@ JUDGED = "concluded"
 @pytest.fixture(scope="module")
 def run(lab: Lab) -> str:
     """A real run, all of it."""
-    done = lab.run("llm-gateway-kill")
+    done = lab.run(hurried(lab, "llm-gateway-kill", stable_for_s=2))
     assert done.code == 0, str(done)
     return str(done.result["run"])
 
@@ -63,18 +64,18 @@ def test_a_run_that_was_judged_is_signed_later_and_written_up_once(lab: Lab, uns
 
 
 def test_contradicting_the_machine_needs_a_note(lab: Lab, unsigned: str) -> None:
-    refused = lab.gameday("runs", "sign", unsigned, "FAIL")
+    refused = lab.inside("runs", "sign", unsigned, "FAIL")
     assert (refused.code, "needs a note" in refused.err) == (3, True), str(refused)
     assert "signed" not in [event["event"] for event in events(lab, unsigned)]
     assert rows(lab, unsigned) == "0"
-    assert lab.gameday("runs", "sign", unsigned, "FAIL", "--note", "users saw errors for a minute").code == 0
+    assert lab.inside("runs", "sign", unsigned, "FAIL", "--note", "users saw errors for a minute").code == 0
     assert rows(lab, unsigned) == "1"
 
 
 def test_what_was_never_judged_is_never_signed(lab: Lab, unsigned: str) -> None:
     file = lab.state / "runs" / unsigned / "journal.jsonl"
     file.write_text("\n".join(line for line in file.read_text().splitlines() if f'"{JUDGED}"' not in line) + "\n")
-    done = lab.gameday("runs", "sign", unsigned, "PASS")
+    done = lab.inside("runs", "sign", unsigned, "PASS")
     assert (done.code, "no verdict to sign" in done.err) == (3, True), str(done)
     assert rows(lab, unsigned) == "0"
 
@@ -83,7 +84,7 @@ def test_a_journal_with_a_hole_is_never_signed(lab: Lab, unsigned: str) -> None:
     file = lab.state / "runs" / unsigned / "journal.jsonl"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([*lines[:-1], '{"event":"no such"}', "{}"]) + "\n")
-    done = lab.gameday("runs", "sign", unsigned, "PASS")
+    done = lab.inside("runs", "sign", unsigned, "PASS")
     assert (done.code, "cannot be read whole" in done.err) == (3, True), str(done)
     assert rows(lab, unsigned) == "0"
 
@@ -93,5 +94,5 @@ def test_a_run_whose_console_lives_is_signed_there_only(lab: Lab, unsigned: str)
 
     with (lab.state / "runs" / unsigned / "alive").open("r+") as alive:
         fcntl.flock(alive, fcntl.LOCK_EX)
-        done = lab.gameday("runs", "sign", unsigned, "PASS")
+        done = lab.inside("runs", "sign", unsigned, "PASS")
     assert (done.code, "is still there" in done.err) == (3, True), str(done)

@@ -11,7 +11,7 @@ ORDINARY_LIMIT = 57
 
 
 def test_an_approved_flood_reaches_the_limit_and_falls_back(lab: Lab) -> None:
-    done = lab.run(*approved(lab, A2))
+    done = lab.run(*approved(lab, A2, "--set", "hold_s=8"))
     assert done.code == 0, str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
     assert done.result["metrics"]["bluefin/connections:federation"]["max"] == ORDINARY_LIMIT

@@ -1,10 +1,11 @@
-"""A4 and A5 as shipped, on the systemd lab's machines: the disk and the memory are really taken, and really back."""
+"""A4 and A5 on the systemd lab's machines: the disk and the memory are really taken, and really back."""
 
 from __future__ import annotations
 
 import re
 
 from tests.approvals import approved
+from tests.hurry import hurried
 from tests.lab import Done
 from tests.systemd_lab import SystemdLab
 
@@ -25,7 +26,7 @@ def evidence(done: Done) -> str:
 
 def test_a_disk_runs_full_to_its_reserve_and_is_as_before(systemd_lab: SystemdLab) -> None:
     before = systemd_lab.on("redfin", "sh", "-c", "find /tmp; df -kP /tmp /ganuda")
-    done = passed(systemd_lab, "disk-fill", "--set", "hold_s=25")
+    done = passed(systemd_lab, hurried(systemd_lab, "disk-fill", hold_s=12, stable_for_s=4))
     told = re.fullmatch(r"/tmp: (\d+) % used, \d+ MB free, with \d+ MB of ours; before: \d+ % used, .*", evidence(done))
     assert told, evidence(done)
     assert 93 <= int(told[1]) <= 96
@@ -41,7 +42,7 @@ def test_a_practice_nodes_never_paths_are_refused(systemd_lab: SystemdLab) -> No
 
 
 def test_the_share_of_the_machines_own_memory_is_taken_and_given_back(systemd_lab: SystemdLab) -> None:
-    done = passed(systemd_lab, "memory-pressure")
+    done = passed(systemd_lab, hurried(systemd_lab, "memory-pressure", hold_s=9, stable_for_s=4))
     told = re.match(r"(\d+) MB of 716 MB held by ours; \d+ MB of 1024 MB are to be had", evidence(done))
     assert told, evidence(done)
     assert 706 <= int(told[1]) <= 740

@@ -8,7 +8,7 @@ SERVICES = ("llm-gateway", "it-triad", "executive-jr-autonomic", "memory-jr-auto
 
 
 def test_five_services_restart_each_with_its_time(lab: Lab) -> None:
-    done = lab.run("service-stack-restart")
+    done = lab.run("service-stack-restart", "--set", "pause_s=1")
     assert done.code == 0, str(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
     evidence = " ".join(event["evidence"] for event in done.events if event["event"] == "effect")

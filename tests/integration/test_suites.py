@@ -127,7 +127,7 @@ def test_what_cannot_be_run_is_skipped_with_its_reason_and_the_rest_is_run(lab: 
 
 
 def test_an_approved_plan_takes_its_scenarios_place_in_the_suite(lab: Lab) -> None:
-    done = lab.run("suite:connections-exhaust", *approved(lab, "pg-connection-exhaustion"))
+    done = lab.run("suite:connections-exhaust", *approved(lab, "pg-connection-exhaustion", "--set", "hold_s=5"))
     assert done.code == 0, str(done)
     (test,) = done.result["tests"]
     assert (test["scenario"], test["outcome"]) == ("pg-connection-exhaustion", "passed")
