@@ -55,6 +55,9 @@ class RunStarted(Event, frozen=True, tag="run-started"):
     expectations: tuple[ItemBrief, ...] = ()
     pre: tuple[ItemBrief, ...] = ()
     post: tuple[ItemBrief, ...] = ()
+    trials: int = 1
+    trial: int = 0
+    """Which of so many trials of the plan with that digest it is, from 1; 0: the plan is run once."""
 
 
 class PhaseEntered(Event, frozen=True, tag="phase"):

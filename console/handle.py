@@ -15,6 +15,7 @@ from console.errors import Refused
 from console.plan.plan import Plan
 from console.record import runs
 from console.record.writeup import Draft, Verdict, WriteUp, draft, one_test
+from console.run.pass_rate import Progress
 from console.run.rails import Blocker
 from console.run.runner import Runner
 from console.state import RunState, fold
@@ -38,6 +39,11 @@ class RunHandle:
         finally:
             on_ended(self.state)
 
+    def adopt(self, other: RunHandle) -> None:
+        """From now on be the handle of the other's run."""
+        self.runner, self.plan = other.runner, other.plan
+        self._inventory_file, self._task = other._inventory_file, other._task
+
     @property
     def state(self) -> RunState:
         """The latest fold."""
@@ -50,6 +56,16 @@ class RunHandle:
             return ""
         error = self._task.exception()
         return "" if error is None else f"{type(error).__name__}: {error}"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it: its last event was told, or it broke down."""
+        return self.state.ended or bool(self.problem)
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the trials are of which this is one; None: the plan is run once."""
+        return None
 
     @property
     def guards(self) -> dict[str, float | None]:

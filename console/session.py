@@ -17,7 +17,7 @@ from console.handle import RunHandle
 from console.plan import library
 from console.plan.approval import Approval
 from console.plan.inventory import Inventory, load_inventory
-from console.plan.plan import Plan, check_against, new_run_id
+from console.plan.plan import MOST_TRIALS, Plan, check_against, new_run_id
 from console.plan.resolve import resolve
 from console.plan.scenario import Scenario, load_scenario
 from console.plan.window import parse
@@ -27,11 +27,15 @@ from console.record.home import state_home
 from console.record.outbox import Outbox, OutboxError
 from console.record.thermal import Delivery, flush, store
 from console.record.writeup import WriteUp
+from console.run import pass_rate
 from console.run.checklist import operator_name
+from console.run.pass_rate import BAR, Progress
 from console.run.readiness import Readiness, readiness
 from console.run.runner import Runner
 from console.state import RunState
 from console.terms import Outcome, Reason, Risk
+from console.trials import Kept, Trials
+from console.unattended import Answers
 
 DELIVER_EVERY_S = 15.0
 """How often an open console tries to deliver what waits in the outbox, in seconds."""
@@ -92,6 +96,9 @@ class Session:
         self.clock = clock
         self.fleet = Fleet(self.inventory, clock=clock)
         self.handle: RunHandle | None = None
+        """The run that is on, or was last; of several trials the one of them."""
+        self.trials: Trials | None = None
+        """The trials that are on, or were last."""
         self.log: Sequence[str] = ()
         """What the session has to say, a sentence a line."""
         self._deliveries: asyncio.Task[None] | None = None
@@ -127,8 +134,12 @@ class Session:
 
     async def close(self) -> None:
         """End the open run in safety (abort, revert, prove), then hang up."""
-        if self.handle and not self.handle.state.ended and not self.handle.problem:
+        if self.trials and not self.trials.over:
+            self.trials.stop("not begun: the console was closed")
+        if self.handle and not self.handle.over:
             await self.settle(self.handle)
+        if self.trials and not self.trials.over:
+            await self.trials.all_over()
         if self._deliveries:
             self._deliveries.cancel()
             await asyncio.gather(self._deliveries, return_exceptions=True)
@@ -162,7 +173,12 @@ class Session:
         return load_scenario(file), file
 
     def make_plan(
-        self, name: str, overrides: dict[str, str] | None = None, operator: str = "", window: str = ""
+        self,
+        name: str,
+        overrides: dict[str, str] | None = None,
+        operator: str = "",
+        window: str = "",
+        trials: int = 1,
     ) -> Plan:
         """Resolve a scenario against the inventory; `window` as console.plan.window.parse takes it, empty: the default.
 
@@ -181,6 +197,7 @@ class Session:
             created=created,
             file=file,
             window=parse(window, created) if window else None,
+            trials=trials,
         )
 
     def start(self, plan: Plan, approvals: Iterable[Approval] = ()) -> RunHandle:
@@ -189,12 +206,44 @@ class Session:
         Raises:
             Refused: read-only, another run of this console is open, the plan is for other machines, or it ran already.
         """
+        self._may_begin()
+        if plan.trials > 1 and not plan.trial:
+            raise Refused(f"plan {plan.run} is one of {plan.trials} trials: it is not run as one")
+        return self._start(plan, approvals)
+
+    def start_trials(
+        self, plan: Plan, approvals: Iterable[Approval] = (), *, answers: Answers | None = None, bar: float = BAR
+    ) -> Trials:
+        """Begin a plan's trials; without `answers` at the checklist of the first, which is then the operator's.
+
+        Raises:
+            Refused: as for `start`.
+        """
+        self._may_begin()
+        votes = tuple(approvals)
+        self.trials = Trials(
+            plan,
+            lambda trial, before: self._start(trial, votes, before),
+            self.keep,
+            clock=self.clock,
+            answers=answers,
+            bar=bar,
+            on_over=self._trials_over,
+        )
+        return self.trials
+
+    def _may_begin(self) -> None:
         if self.read_only:
             raise Refused("this console was started with --read-only")
-        if self.handle and not self.handle.state.ended and not self.handle.problem:
-            raise Refused(f"run {self.handle.plan.run} of this console has not ended yet")
+        for led in (self.trials, self.handle):
+            if led and not led.over:
+                raise Refused(f"run {led.plan.run} of this console has not ended yet")
+
+    def _start(self, plan: Plan, approvals: Iterable[Approval], before: RunHandle | None = None) -> RunHandle:
         check_against(plan, self.inventory)
-        runner = Runner(plan, self.fleet, approvals=approvals, clock=self.clock)
+        runner = Runner(
+            plan, self.fleet, approvals=approvals, clock=self.clock, before=before.runner if before else None
+        )
         self.handle = RunHandle(runner, self.inventory_file, on_ended=self._run_ended)
         return self.handle
 
@@ -204,20 +253,32 @@ class Session:
         Raises:
             GamedayError: why there is none.
         """
-        return self.make_plan(name, overrides)
+        return self._planned(name, dict(overrides))
+
+    def _planned(self, name: str, overrides: dict[str, str]) -> Plan:
+        """`trials` is no parameter of a fault, but it stands among them on the screen."""
+        text = overrides.pop("trials", "1")
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_TRIALS:
+            raise BadInput(f"trials={text[:20]}: it must be a number from 1 to {MOST_TRIALS}")
+        return self.make_plan(name, overrides, trials=int(text))
 
     async def prepare(self, name: str, overrides: dict[str, str]) -> RunHandle:
-        """Begin a run at its checklist.
+        """Begin a run at its checklist, or with `trials` among the overrides so many, at the checklist of the first.
 
         Raises:
             GamedayError: why there is none.
         """
-        return self.start(self.make_plan(name, overrides))
+        plan = self.preview(name, overrides)
+        return self.start_trials(plan) if plan.trials > 1 else self.start(plan)
 
     def _run_ended(self, state: RunState) -> None:
         self._last = None
         if state.started:
             self._log(log_file.line(state))
+
+    def _trials_over(self, told: Progress) -> None:
+        name = f"{told.trials} trials of {told.scenario} (plan {told.run})"
+        self._log(log_file.whole_line(pass_rate.word(told), name, pass_rate.sentence(told), self.clock()))
 
     def log_skipped(self, scenario: str, why: str) -> None:
         """Tell the log of game days of a test of which no run was started."""
@@ -235,6 +296,16 @@ class Session:
         thermal = self.inventory.thermal_memory
         connect = self.fleet.database(thermal.database).connect_new if thermal else None
         return await store(Outbox(runs.outbox_home()), row, connect, thermal.table if thermal else "")
+
+    async def keep(self, row: WriteUp) -> Kept:
+        """Store the row of several runs; what became of it in words."""
+        try:
+            told = await self.store(row)
+        except OutboxError as error:  # it is in thermal memory, and will be found there by the next delivery
+            return Kept(True, f"✓ delivered: {row.hash}; {error}")
+        return Kept(
+            told.delivered, f"✓ delivered: {row.hash}" if told.delivered else f"○ queued: {row.hash}: {told.why}"
+        )
 
     def experiments(self) -> list[ExperimentView]:
         """Every scenario that can be understood; of the others the log tells."""

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from console.errors import GamedayError
-from console.record.outbox import OutboxError
 from console.run import suite
+from console.run.pass_rate import BAR
 from console.run.suite import Entry
-from console.terms import Outcome, Status
+from console.unattended import Answers, drive
 
 if TYPE_CHECKING:
     from console.cli.printer import Printer
@@ -38,26 +37,18 @@ class Test:
     """The suite that it was named by; empty: it was named itself."""
 
 
-class Answers(msgspec.Struct, frozen=True):
-    """What the operator said on the command line, in place of the keys of the console."""
-
-    attest: frozenset[str]
-    overrides: dict[str, str]
-
-    def attests(self, item: str) -> bool:
-        """Whether a manual item is ticked."""
-        return item in self.attest or "all" in self.attest
-
-
 class Headless:
     """Runs tests in their order. After an unsafe or aborted one, or a signal, nothing more is broken."""
 
-    def __init__(self, session: Session, signed: list[Approval], answers: Answers, printer: Printer) -> None:
+    def __init__(
+        self, session: Session, signed: list[Approval], answers: Answers, printer: Printer, bar: float = BAR
+    ) -> None:
         self.entries: list[Entry] = []
         self._session = session
         self._signed = signed
         self._answers = answers
         self._printer = printer
+        self._bar = bar
         self._handle: RunHandle | None = None
         self._stopped = ""
         """Why no further test is begun; empty: they go on."""
@@ -72,6 +63,8 @@ class Headless:
         await self._session.open()
         try:
             self._listen_to_signals()
+            if len(tests) == 1 and (plan := tests[0].make()).trials > 1:
+                return await self._trials(plan)
             for test in tests:
                 await self._test(test)
             suites = dict.fromkeys(test.suite for test in tests if test.suite)
@@ -82,6 +75,14 @@ class Headless:
             for complaint in self._session.complaints:
                 click.echo(f"gameday: {complaint}", err=True)
         return suite.exit_code(item.outcome for item in self.entries)
+
+    async def _trials(self, plan: Plan) -> int:
+        """All trials of one plan, and what they say of the rate; returns the exit code."""
+        self._handle = trials = self._session.start_trials(plan, self._signed, answers=self._answers, bar=self._bar)
+        self._printer.follow_trials(trials)
+        told = await trials.all_over()
+        self._printer.trials(told, trials.progress)
+        return told.exit_code
 
     async def _test(self, test: Test) -> None:
         if self._stopped:
@@ -113,10 +114,10 @@ class Headless:
         self._printer.line(f"SKIP {test.name}: {why}")
 
     def _broke_down(self, state: RunState, error: Exception) -> None:
-        """A run that its own console could not go on with; its guards take back what it left."""
-        why = f"the run broke down: {error}" if isinstance(error, GamedayError) else f"the run broke down: {error!r}"
+        """Tell it, and go no further."""
+        self.entries.append(suite.broken(state, error))
+        why = self.entries[-1].why
         click.echo(f"gameday: {why}", err=True)
-        self.entries.append(msgspec.structs.replace(suite.entry(state), outcome=Outcome.ABORTED, why=why))
         self._stop(f"not begun: {self.entries[-1].scenario}: {why}")
 
     def _stop(self, why: str) -> None:
@@ -152,47 +153,7 @@ class Headless:
                 when=when,
                 suffix=new_run_id(),
             )
-            hash_ = row.hash
-            try:
-                told = await self._session.store(row)
-                delivered = told.delivered
-                stored = f"✓ delivered: {hash_}" if delivered else f"○ queued: {hash_}: {told.why}"
-            except OutboxError as error:  # it is in thermal memory, and will be found there by the next delivery
-                delivered, stored = True, f"✓ delivered: {hash_}; {error}"
+            kept = await self._session.keep(row)
+            hash_, delivered, stored = row.hash, kept.delivered, kept.words
         told_all = suite.result(name, self.entries, when=when, hash=hash_, delivered=delivered)
         self._printer.suite(told_all, stored)
-
-
-async def drive(handle: RunHandle, answers: Answers) -> RunState:
-    """One run from its checklist to its last event; the machine's proposal is signed."""
-    await handle.ready()
-    for item in list(handle.state.pre.values()):
-        if not item.brief.automatic and answers.attests(item.brief.id):
-            await handle.tick(item.brief.id, "attested on the command line", Status.PASS)
-    for name, reason in answers.overrides.items():
-        await handle.override(name, reason)
-    if not handle.state.abort:
-        blockers = await handle.try_launch()
-        if blockers:
-            told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
-            used_up = "; this plan is used up: make and sign a new one" if handle.plan.policy.quorum else ""
-            await handle.runner.give_up(blockers[0].reason, told + used_up)
-    await handle.concluded()
-    await _sign(handle, answers)
-    return await handle.wait()
-
-
-async def _sign(handle: RunHandle, answers: Answers) -> None:
-    """Sign what the machine proposes: nobody is there to contradict it."""
-    conclusion = handle.state.conclusion
-    if conclusion is None or handle.state.phase.value != "write-up":
-        return
-    for item in list(handle.state.post.values()):
-        if not item.brief.automatic and answers.attests(item.brief.id):
-            await handle.tick(item.brief.id, "attested on the command line", Status.PASS)
-    for expectation in list(handle.state.expectations.values()):
-        # By its name only: what was expected to happen is no routine that `all` ticks.
-        if expectation.open_to_a_person and expectation.brief.id in answers.attest:
-            await handle.attest(expectation.brief.id, "attested on the command line")
-    drafted = handle.writeup_draft()
-    await handle.sign(drafted.verdict, "", drafted.issues, drafted.gaps)

@@ -37,6 +37,12 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
     metavar="START/END",
     help="When it may be injected, like now/+1h or 2026-11-21T02:00Z/PT2H; signed with the plan.",
 )
+@click.option(
+    "--trials",
+    type=click.IntRange(2, 1000),
+    metavar="N",
+    help="It is run N times (2-1000), one after the other; signed with the plan.",
+)
 @inventory_option
 def plan(  # noqa: PLR0917 (click gives them by name)
     scenario: str,
@@ -44,6 +50,7 @@ def plan(  # noqa: PLR0917 (click gives them by name)
     settings: tuple[str, ...],
     operator: str,
     window: str,
+    trials: int | None,
     inventory: Path | None,
 ) -> None:
     """Resolve a scenario against the inventory and show what would be done where; touch nothing."""
@@ -66,6 +73,7 @@ def plan(  # noqa: PLR0917 (click gives them by name)
         created=created,
         file=file,
         window=parse(window, created) if window else None,
+        trials=trials or 1,
     )
     _show(made)
     if output:
@@ -102,7 +110,7 @@ def approve(
     from console.plan import plan as plans
     from console.record.home import write_atomically
 
-    made = plans.load(planfile)
+    made = plans.load(planfile).document
     known = inventory_if_any(inventory)
     valid_s = duration(valid_for)
     signer, key_file = _signer(made, known, principal, key)
@@ -136,7 +144,7 @@ def verify(planfile: Path, approvals: tuple[Path, ...], inventory: Path | None) 
     from console.plan import plan as plans
     from console.plan.inventory import load_inventory
 
-    made = plans.load(planfile)
+    made = plans.load(planfile).document
     known = load_inventory(find_inventory(inventory))
     policy = approval.required(made, known)
     now = datetime.now(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from contextlib import suppress
 from functools import partial
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.errors import BadInput, GamedayError, near_match
+from console.errors import BadInput, GamedayError, Refused, near_match
 
 if TYPE_CHECKING:
-    from console.cli.headless import Answers, Test
+    from console.cli.headless import Test
     from console.plan.plan import Plan
     from console.session import Session
+    from console.unattended import Answers
 
 
 @click.command()
@@ -38,6 +40,18 @@ if TYPE_CHECKING:
 @click.option(
     "--window", default="", metavar="START/END", help="Maintenance window, like now/+1h, where one is needed."
 )
+@click.option(
+    "--trials",
+    type=click.IntRange(2, 1000),
+    metavar="N",
+    help="Run one scenario N times (2-1000), and tell the rate that passed with its 95 % interval.",
+)
+@click.option(
+    "--bar",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    help="All trials together pass when more than this share of them does.  [default: 0.95]",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines; the last line is the result.")
 def run(  # noqa: PLR0917 (click gives them by name)
@@ -48,6 +62,8 @@ def run(  # noqa: PLR0917 (click gives them by name)
     overrides: tuple[str, ...],
     approvals: tuple[Path, ...],
     window: str,
+    trials: int | None,
+    bar: float | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -55,23 +71,34 @@ def run(  # noqa: PLR0917 (click gives them by name)
 
     Of several runs the worst counts, in the order 5, 4, 1, 3, 0. A suite's tests go from low risk to high; after an
     aborted or unsafe one the rest is skipped.
+
+    With --trials each is a run of its own; single failures do not count, the rate does: above the bar is 0. What needs
+    an approval is signed for all trials at once: gameday plan SCENARIO --trials N -o FILE, gameday approve FILE, then
+    gameday run FILE.
     """
-    from console.cli.headless import Answers, Headless
+    from console.cli.headless import Headless
     from console.cli.inventory import find_inventory
     from console.cli.printer import Printer
     from console.plan import approval
+    from console.run.pass_rate import BAR
     from console.session import Session
+    from console.unattended import Answers
 
     session = Session(find_inventory(inventory))
-    chosen = _tests(session, what, _pairs("--set", settings), window)
+    if trials:
+        chosen = [_trials(session, what, _pairs("--set", settings), window, trials)]
+    else:
+        chosen = _tests(session, what, _pairs("--set", settings), window)
     signed = [approval.load(file) for file in approvals]
     answers = Answers(frozenset(attest), _pairs("--override", overrides))
     _known_items(session, chosen, answers)
+    if bar is not None and chosen[0].make().trials == 1:
+        raise BadInput("--bar is for several trials: add --trials N")
     if dry_run:
         for test in chosen:
             click.echo(_dry(test))
         return
-    sys.exit(asyncio.run(Headless(session, signed, answers, Printer(as_json)).run(chosen)))
+    sys.exit(asyncio.run(Headless(session, signed, answers, Printer(as_json), BAR if bar is None else bar).run(chosen)))
 
 
 def _known_items(session: Session, tests: list[Test], answers: Answers) -> None:
@@ -120,6 +147,9 @@ def _tests(session: Session, what: tuple[str, ...], settings: dict[str, str], wi
     from console.cli.headless import Test
 
     planned = {name: _plan_file(name, settings, window) for name in what if name.endswith(".json")}
+    several = [name for name, plan in planned.items() if plan.trials > 1]
+    if several and len(what) > 1:
+        raise BadInput(f"{several[0]} is a plan of {planned[several[0]].trials} trials: run it alone")
     ready = {plan.scenario.name: plan for plan in planned.values()}
     chosen: list[Test] = []
     for name in what:
@@ -134,13 +164,38 @@ def _tests(session: Session, what: tuple[str, ...], settings: dict[str, str], wi
     return chosen
 
 
+def _trials(session: Session, what: tuple[str, ...], settings: dict[str, str], window: str, trials: int) -> Test:
+    """Several trials of one scenario, as one plan.
+
+    Raises:
+        Refused: it needs an approval, which is for a plan that is written first.
+    """
+    from console.cli.headless import Test
+
+    if len(what) > 1 or what[0].startswith("suite:"):
+        raise BadInput("--trials is for one scenario: a suite's tests are run once")
+    if what[0].endswith(".json"):
+        raise BadInput(f"--trials cannot change a plan that is already made: {what[0]}; make it with gameday plan")
+    plan = session.make_plan(what[0], settings, window=window, trials=trials)
+    if plan.policy.quorum:
+        words = shlex.join(["gameday", "plan", what[0], "--trials", str(trials)])
+        raise Refused(
+            f"{plan.scenario.name} needs {plan.policy.quorum} {plan.policy.role}, for all {trials} trials at once: "
+            f"{words} -o FILE, have FILE signed with gameday approve FILE, then gameday run FILE"
+        )
+    return Test(plan.scenario.name, partial(_itself, plan))
+
+
 def _plan_file(name: str, settings: dict[str, str], window: str) -> Plan:
     from console.plan import plan as plans
 
     for flag, said in (("--set", settings), ("--window", window)):
         if said:
             raise BadInput(f"{flag} cannot change a plan that is already made: {name}")
-    return plans.load(Path(name))
+    plan = plans.load(Path(name))
+    if plan.trial:
+        raise BadInput(f"this is trial {plan.trial} of plan {plan.signed_run}: run the plan itself", file=Path(name))
+    return plan
 
 
 def _itself(plan: Plan) -> Plan:

@@ -95,7 +95,7 @@ def write_document(plan: Plan, signer: str, vote: Vote, now: datetime, valid_s: 
     """
     values = {
         "digest": plan.digest,
-        "run": plan.run,
+        "run": plan.signed_run,
         "vote": vote,
         "signer": signer,
         "not_before": _stamp(now),
@@ -175,7 +175,7 @@ def judge(approval: Approval, plan: Plan, inventory: Inventory, now: datetime) -
 def _refusal(approval: Approval, plan: Plan, inventory: Inventory, now: datetime) -> tuple[str, str]:
     """Why it does not count, or "", and the key if it is the signer's word on this plan, however old."""
     document = approval.document
-    if document.run != plan.run:
+    if document.run != plan.signed_run:
         return f"it is for another run, {document.run[:40]}", ""
     if document.digest != plan.digest:
         return "the signature is for another plan: this one was changed or made anew", ""
@@ -230,20 +230,20 @@ def unreadable(inbox: Path, plan: Plan) -> list[Judged]:
 
 
 def _inbox(inbox: Path, plan: Plan) -> Iterator[Approval | Judged]:
-    files = sorted(inbox.glob(f"{plan.run}.*.approval"))
+    files = sorted(inbox.glob(f"{plan.signed_run}.*.approval"))
     for file in files[:MAX_FILES]:
         try:
             if file.is_symlink():
                 raise BadInput("is a symbolic link, which is not followed", file=file)
             yield load(file)
         except BadInput as error:
-            signer = file.name.removeprefix(f"{plan.run}.").removesuffix(".approval")
+            signer = file.name.removeprefix(f"{plan.signed_run}.").removesuffix(".approval")
             yield Judged(signer=signer, role="", vote="", accepted=False, why=str(error), not_after_s=0.0)
 
 
 def overflow(inbox: Path, plan: Plan) -> str:
     """Why the folder cannot be judged as a whole, or "": a vote against might lie among what is not looked at."""
-    count = sum(1 for _ in inbox.glob(f"{plan.run}.*.approval"))
+    count = sum(1 for _ in inbox.glob(f"{plan.signed_run}.*.approval"))
     return f"{inbox} holds {count} files for this run, more than {MAX_FILES}: clear it" if count > MAX_FILES else ""
 
 

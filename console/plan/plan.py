@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +23,9 @@ from console.plan.scenario import Scenario
 from console.plan.window import Window
 
 RUN_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+RUN_ID = re.compile(f"[{RUN_ALPHABET}]{{8}}")
+"""A run id as we make them: nothing else of a plan reads like one, so it can be told apart in the plan's text."""
+MOST_TRIALS = 1000
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +67,7 @@ class PlannedAction(Part, frozen=True):
 
 
 class Plan(Part, frozen=True):
-    """Pure data; its digest is what approvals are for. It runs at most once."""
+    """Pure data; its digest is what approvals are for. It runs at most once, or each of its trials at most once."""
 
     version: Literal[1]
     run: str
@@ -80,16 +84,56 @@ class Plan(Part, frozen=True):
     policy: Policy
     window: Window | None = None
     """When its faults may be injected; None: at any time."""
+    trials: Annotated[int, msgspec.Meta(ge=1, le=MOST_TRIALS)] = 1
+    """How often it is run, one after the other, each time as a run of its own."""
+    trial: Annotated[int, msgspec.Meta(ge=0, le=MOST_TRIALS)] = 0
+    """Which of its trials this is, from 1; 0: the plan itself, as it is signed."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, in hex."""
-        return hashlib.sha256(canonical(self)).hexdigest()
+        """SHA-256 of the canonical JSON of the plan as it is signed, in hex."""
+        return hashlib.sha256(canonical(self.document)).hexdigest()
+
+    @property
+    def document(self) -> Plan:
+        """The plan as it is signed. A trial is that with another run id, and nothing else of it differs."""
+        return _renamed(self, self.signed_run, 0) if self.trial else self
+
+    @property
+    def signed_run(self) -> str:
+        """The run id that approvals name."""
+        return self.run.removesuffix(_suffix(self.trial, self.trials)) if self.trial else self.run
+
+    def of_trial(self, number: int) -> Plan:
+        """The plan of that trial, from 1 to `trials`: the same with a run id of its own, like `k3n9m2pqt07`.
+
+        Raises:
+            Refused: this is a trial itself, it has no such trial, or its run id is none of ours.
+        """
+        if self.trial or not 1 <= number <= self.trials:
+            raise Refused(f"plan {self.run} has no trial {number}")
+        if not RUN_ID.fullmatch(self.run):
+            raise Refused(f"the run id {self.run} is none that a plan of several trials can have: make a new plan")
+        made = _renamed(self, self.run + _suffix(number, self.trials), number)
+        if canonical(made.document) != canonical(self):
+            raise Refused(f"the run id {self.run} stands for something else in this plan too: make a new plan")
+        return made
 
 
 def canonical(plan: Plan) -> bytes:
     """The one JSON text of a plan: sorted keys, no spaces."""
     return msgspec.json.encode(plan, order="sorted")
+
+
+def _suffix(number: int, trials: int) -> str:
+    """Of one length for all trials: no trial's id is the beginning of another's. Good in names of every kind."""
+    return f"t{number:0{len(str(trials))}d}"
+
+
+def _renamed(plan: Plan, run: str, trial: int) -> Plan:
+    """The plan with another run id wherever that stands: in scripts, folders and names, whatever fault has them."""
+    text = canonical(plan).replace(plan.run.encode(), run.encode())
+    return msgspec.structs.replace(msgspec.json.decode(text, type=Plan), trial=trial)
 
 
 def new_run_id() -> str:
@@ -124,6 +168,8 @@ def load(file: Path) -> Plan:
         raise BadInput(f"not a plan: {error}", file=file, line=1) from error
     if not strict.NAME.fullmatch(plan.run):
         raise BadInput(f"the run id {plan.run[:40]!r} is no id", file=file, line=1)
+    if plan.trial and (plan.trial > plan.trials or plan.signed_run == plan.run):
+        raise BadInput(f"{plan.run} is no trial {plan.trial} of {plan.trials}", file=file, line=1)
     try:
         _ = plan.window and plan.window.epochs
     except ValueError as error:

@@ -41,6 +41,8 @@ def render(plan: Plan) -> str:
         f"approval: {asked}",
         "nodes armed: " + ", ".join(f"{n.name} ({n.user or 'ssh user'}@{n.address}:{n.port})" for n in plan.nodes),
     ]
+    if plan.trials > 1:
+        lines.append(_trials(plan))
     if plan.window:
         lines.append(f"maintenance window: {plan.window}; outside of it nothing is injected")
     fenced = ", ".join(node.name for node in plan.nodes if node.shell_guard_for_high)
@@ -68,6 +70,13 @@ def render(plan: Plan) -> str:
     if own:
         lines += ["", "checklist items of its own:", *own]
     return strict.visible("\n".join(lines))
+
+
+def _trials(plan: Plan) -> str:
+    if plan.trial:
+        return f"this is trial {plan.trial} of {plan.trials} of plan {plan.signed_run}"
+    first, last = plan.of_trial(1).run, plan.of_trial(plan.trials).run
+    return f"{plan.trials} trials: all that follows {plan.trials} times, one after the other, as runs {first} to {last}"
 
 
 def _action(action: PlannedAction) -> list[str]:

@@ -46,6 +46,7 @@ def resolve(
     created: datetime,
     file: Path | None = None,
     window: Window | None = None,
+    trials: int = 1,
 ) -> Plan:
     """Resolve every name of the scenario against the inventory; with its `file`, errors name the line.
 
@@ -81,6 +82,7 @@ def resolve(
         actions=actions,
         policy=inventory.approvals.policy(scenario.risk) if scenario.method else inventory.approvals.policy(Risk.LOW),
         window=window,
+        trials=trials,
     )
 
 

@@ -27,6 +27,11 @@ def skip_line(scenario: str, why: str, at_s: float) -> str:
     return _stamped(at_s, f"SKIP: {scenario}: {why}")
 
 
+def whole_line(word: str, name: str, told: str, at_s: float) -> str:
+    """The line of several runs together; `word` is PASS, FAIL or SKIP. `at_s` is the console's clock."""
+    return _stamped(at_s, f"{word}: {name}: {told}")
+
+
 def append(text: str, file: Path | None) -> None:
     """Add the line to `file`, by default under the user's state folder.
 

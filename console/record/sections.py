@@ -67,7 +67,7 @@ def tested(state: RunState) -> Section:
             f"fault: {started.fault or 'none, an observation'}",
             f"acted on {', '.join(started.targets) or 'nothing'}; nodes held: {', '.join(started.nodes) or 'none'}",
             f"run {started.run} by {started.operator}, inventory {started.inventory}, started {utc(started.at_s)}",
-            f"plan digest {started.digest}",
+            f"plan digest {started.digest}" + (f", trial {started.trial} of {started.trials}" if started.trial else ""),
             f"approval: {state.approval.summary if state.approval else 'not settled'}",
         ),
     )

@@ -92,7 +92,7 @@ def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
 class PreTest:
     """Verifies the automatic pre-test items; what it measured stays here for the comparison afterwards."""
 
-    def __init__(self, plan: Plan, fleet: Fleet) -> None:
+    def __init__(self, plan: Plan, fleet: Fleet, notified: Finding | None = None) -> None:
         self.plan = plan
         self.fleet = fleet
         self.rows: str | None = None
@@ -101,7 +101,8 @@ class PreTest:
         """The services that were active before the fault, as `node/service`."""
         self.alerts: Alerts | None = None
         """What Alertmanager held before the fault; None: it was not asked, or did not tell."""
-        self._notified: Finding | None = None
+        self.notified = notified
+        """The message that was sent, by this run or for all trials by the first of them; None: not yet."""
         checks = fleet.inventory.checks
         self.verifiers: dict[str, Verify] = {"baseline-documented": self._baseline}
         if checks.notify:
@@ -125,17 +126,18 @@ class PreTest:
             return Finding(Status.UNKNOWN, str(error))
 
     async def _notify(self, notify: Notify) -> Finding:
-        """Send the message, once a run."""
-        if self._notified is None:
+        """Send the message, once a run; once for all trials of a plan."""
+        if self.notified is None:
             plan, scenario = self.plan, self.plan.scenario
             where = ", ".join(action.node for action in plan.actions) or "no node"
-            about = f"run {plan.run}, risk {scenario.risk.value}, operator {plan.operator}"
+            what = f"{plan.trials} trials, runs {plan.signed_run}t..." if plan.trial else f"run {plan.run}"
+            about = f"{what}, risk {scenario.risk.value}, operator {plan.operator}"
             text = f"Game day: {scenario.title} on {where} ({about}).\n"
             code, output = await _local(notify.command, text)
             if code != 0:
                 return Finding(Status.FAIL, f"{shlex.join(notify.command)} ended with {code}: {output}")
-            self._notified = Finding(Status.PASS, f"sent through {notify.command[0]}: {text.strip()}", 0.0)
-        return self._notified
+            self.notified = Finding(Status.PASS, f"sent through {notify.command[0]}: {text.strip()}", 0.0)
+        return self.notified
 
     async def _backups(self, backups: Backups) -> Finding:
         """Age and readability of the newest file; `find -printf` is not everywhere, so `ls -t` names it."""

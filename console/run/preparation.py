@@ -26,12 +26,17 @@ class Preparation:
     """Checklist and approval of one run. Every method may be called at any time before the launch."""
 
     def __init__(
-        self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals: Iterable[signatures.Approval] = ()
+        self,
+        plan: Plan,
+        fleet: Fleet,
+        recorder: Recorder,
+        approvals: Iterable[signatures.Approval] = (),
+        before: Preparation | None = None,
     ) -> None:
         self.plan = plan
         self.fleet = fleet
         self.recorder = recorder
-        self.pre_test = PreTest(plan, fleet)
+        self.pre_test: PreTest = PreTest(plan, fleet, before.pre_test.notified if before else None)
         self._approvals: dict[bytes, signatures.Approval] = {signatures.encode(a): a for a in approvals}
         """By their whole text: a forgery that carries another's signature must not stand in for it."""
         self._seen: set[signatures.Judged] = set()

@@ -38,9 +38,15 @@ class Runner:
     """
 
     def __init__(
-        self, plan: Plan, fleet: Fleet, *, approvals: Iterable[Approval] = (), clock: Callable[[], float]
+        self,
+        plan: Plan,
+        fleet: Fleet,
+        *,
+        approvals: Iterable[Approval] = (),
+        clock: Callable[[], float],
+        before: Runner | None = None,
     ) -> None:
-        """Claim the run.
+        """Claim the run. `before` is the trial before this one: its votes and its message to the TPM hold here too.
 
         Raises:
             Refused: this plan has run already.
@@ -50,7 +56,9 @@ class Runner:
         self.folder: Path = runs.claim(plan.run)
         save(plan, self.folder / runs.PLAN)
         self.recorder = Recorder(Journal.create(self.folder), clock)
-        self.preparation = Preparation(plan, fleet, self.recorder, approvals)
+        earlier = before.preparation if before else None
+        votes = [*approvals, *(earlier.authentic() if earlier else ())]
+        self.preparation: Preparation = Preparation(plan, fleet, self.recorder, votes, earlier)
         self.experiment = Experiment(plan, fleet, self.recorder, self.preparation.approvals_hold)
         self.closing = Closing(plan, fleet, self.recorder, Outbox(runs.outbox_home()))
         self._launched = asyncio.Event()
@@ -158,6 +166,8 @@ class Runner:
             ),
             pre=pre_items(plan, self.fleet.inventory),
             post=post_items(plan, self.fleet.inventory),
+            trials=plan.trials,
+            trial=plan.trial,
         )
 
     async def _record_samples(self) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from console.errors import GamedayError
 from console.plan.scenario import Scenario
 from console.record.sections import key_figure, section
 from console.record.writeup import STAGE, WriteUp, draft
@@ -96,6 +97,12 @@ def entry(state: RunState) -> Entry:
 def skipped(scenario: str, why: str) -> Entry:
     """A test of which no run was started."""
     return Entry(scenario, Outcome.NOT_RUN, why=" ".join(why.split()))
+
+
+def broken(state: RunState, error: Exception) -> Entry:
+    """A run that its own console could not go on with; its guards take back what it left."""
+    why = f"the run broke down: {error}" if isinstance(error, GamedayError) else f"the run broke down: {error!r}"
+    return msgspec.structs.replace(entry(state), outcome=Outcome.ABORTED, why=why)
 
 
 def stops(outcome: Outcome) -> bool:
