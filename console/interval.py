@@ -39,9 +39,21 @@ def wilson(hits: int, of: int, z: float = Z_95) -> tuple[float, float]:
 def percent(share: float) -> str:
     """A share for people, never rounded up to all nor down to nothing.
 
-    >>> percent(1.0), percent(0.857), percent(0.9999), percent(0.0), percent(0.0001)
-    ('100 %', '85.7 %', '99.9 %', '0 %', '0.1 %')
+    >>> percent(1.0), percent(0.857), percent(0.9999), percent(0.95), percent(0.0), percent(0.0001)
+    ('100 %', '85.7 %', '99.9 %', '95 %', '0 %', '0.1 %')
     """
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
-    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+    return f"{_figure(share)} %"
+
+
+def span(interval: tuple[float, float]) -> str:
+    """An interval of shares for people.
+
+    >>> span(wilson(6, 7)), span((0.0, 1.0))
+    ('48.7-97.4 %', '0-100 %')
+    """
+    return f"{_figure(interval[0])}-{_figure(interval[1])} %"
+
+
+def _figure(share: float) -> str:
+    exact = share in (0.0, 1.0)
+    return f"{100 * share if exact else min(max(100 * share, 0.1), 99.9):.1f}".removesuffix(".0")

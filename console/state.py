@@ -125,6 +125,11 @@ class RunState(msgspec.Struct, frozen=True):
         return self.entered(Phase.PROVE_REVERTED)
 
     @property
+    def first_of_its_plan(self) -> bool:
+        """Whether an operator launches it: of several trials the first is, the others follow by themselves."""
+        return self.started is None or self.started.trial <= 1
+
+    @property
     def effect_proven(self) -> bool:
         """Whether every node with a fault on it showed the effect."""
         targets = self.started.targets if self.started else ()

@@ -10,7 +10,7 @@ from statistics import median
 
 import msgspec
 
-from console.interval import Z_95, percent, wilson
+from console.interval import Z_95, percent, span, wilson
 from console.plan.plan import Plan
 from console.record.sections import section
 from console.record.writeup import STAGE, WriteUp
@@ -166,34 +166,32 @@ def glyphs(progress: Progress) -> str:
 
 
 def counted(progress: Progress) -> str:
-    """Like `19 of 20 passed, 95.0 % (76.4 % to 99.1 %)`."""
+    """Like `19 of 20 passed: 95 % (76.4-99.1 %)`."""
     told = f"{progress.passed} of {progress.tried} passed"
     not_run = len(progress.done) - progress.tried
     told += f", {not_run} not run" if not_run else ""
-    return f"{told}, {rate_words(progress)}" if progress.tried else told
-
-
-def rate_words(progress: Progress) -> str:
-    """Like `95.0 % (76.4 % to 99.1 %)`; empty: none was run."""
-    low, high = progress.interval
-    return "" if progress.rate is None else f"{percent(progress.rate)} ({percent(low)} to {percent(high)})"
+    return told if progress.rate is None else f"{told}: {percent(progress.rate)} ({span(progress.interval)})"
 
 
 def sentence(progress: Progress) -> str:
     """What the sample says of the bar, and no more than that."""
     if progress.rate is None:
         return f"none of {progress.trials} trials was run: nothing is known of the rate"
-    low, high = progress.interval
     bar = percent(progress.bar)
-    told = f"{progress.passed} of {progress.tried} trials passed: {percent(progress.rate)}, "
-    told += f"{'above' if progress.above_bar else 'not above'} the bar of {bar}; "
-    told += f"95 % interval {percent(low)} to {percent(high)}: "
     if progress.shown_above_bar:
-        return told + "its lower end is above the bar, too"
-    if high <= progress.bar:
-        return told + "all of it is below the bar"
-    more = f", which takes {needed(progress.bar)} without a failure" if not progress.failed else ""
-    return told + f"its lower end is not above the bar, so many trials do not show that the true rate is{more}"
+        says = "is above the bar, too"
+    elif progress.above_bar:
+        enough = f" ({needed(progress.bar)} in a row would)" if not progress.failed else ""
+        says = f"begins below it: so few trials do not prove that the true rate is above the bar{enough}"
+    elif progress.interval[1] > progress.bar:
+        says = "reaches above it: so few trials do not prove that the true rate is below the bar either"
+    else:
+        says = "is not above it either"
+    return (
+        f"{progress.passed} of {progress.tried} trials passed: {percent(progress.rate)}, "
+        f"{'above' if progress.above_bar else 'not above'} the bar of {bar}; "
+        f"its 95 % interval, {span(progress.interval)}, {says}"
+    )
 
 
 def needed(bar: float) -> int:
@@ -216,7 +214,7 @@ def trial_line(trial: Trial, trials: int) -> str:
 
 
 def progress_line(progress: Progress, now_s: float) -> str:
-    """Like `6 of 7 passed, 85.7 % (48.7 % to 97.4 %), 13 to come, about 4 min left`."""
+    """Like `6 of 7 passed: 85.7 % (48.7-97.4 %), 13 to come, about 4 min left`."""
     left, left_s = progress.trials - len(progress.done), progress.left_s(now_s)
     time = f", about {_rough(left_s)} left" if left_s else ""
     return f"{counted(progress)}, {left} to come{time}"
@@ -270,10 +268,10 @@ def row(progress: Progress, plan: Plan, *, when: datetime) -> WriteUp:
         f"date {date:%Y-%m-%d}, inventory {plan.inventory}, operator {plan.operator}",
         f"plan {progress.run}, digest {progress.digest}",
     )
-    said = (sentence(progress), f"interval: Wilson score, 95 %; {counted(progress)}", f"trials: {glyphs(progress)}")
+    said = (sentence(progress), "the interval is Wilson's score interval", f"trials: {glyphs(progress)}")
     parts = [
-        f"Chaos test results: {word(progress)}, {progress.trials} trials of {scenario.name}, "
-        f"{counted(progress)}, {date:%Y-%m-%d %H:%M} UTC",
+        f"Chaos test results: {word(progress)}, {progress.trials} trials of {scenario.name}, {counted(progress)}, "
+        f"{date:%Y-%m-%d %H:%M} UTC",
         _part("What was tested", tested),
         _part("Result", (*said, *recoveries(entries))),
         _part("Trials that did not pass", others),

@@ -196,12 +196,12 @@ class GamedayApp(App[None]):
     def running(self) -> RunHandle | None:
         """The led run, while it can still be aborted."""
         led = self.led
-        return led if led and self.unfinished and not led.state.conclusion else None
+        return led if led and self.unfinished and (led.progress or not led.state.conclusion) else None
 
     @property
     def unfinished(self) -> bool:
         """Whether the led run still waits for something, if only for its write-up."""
-        return self.led is not None and not self.led.state.ended and not self.led.problem
+        return self.led is not None and not self.led.over and not self.led.problem
 
     # Keys that work everywhere
 
@@ -249,9 +249,9 @@ class GamedayApp(App[None]):
     def _place_of(self, led: RunHandle) -> Page:
         """The screen on which the led run is dealt with now."""
         state = led.state
-        if not state.confirmed_by and self.unfinished:
+        if not state.confirmed_by and self.unfinished and state.first_of_its_plan:
             return ChecklistScreen(led)
-        if state.conclusion and not state.signed and self.unfinished:
+        if state.conclusion and not state.signed and self.unfinished and not led.progress:
             return WriteUpScreen(led)
         return LiveScreen(led, led)
 
@@ -261,7 +261,8 @@ class GamedayApp(App[None]):
             return
         led = self.led
         unsigned = led and self.unfinished and led.state.conclusion and not led.state.signed
-        if led and (unsigned or any(node.held for node in led.state.nodes.values())):
+        between = led and self.unfinished and led.progress and led.progress.done
+        if led and (unsigned or between or any(node.held for node in led.state.nodes.values())):
             self.push_screen(LeaveDialog(led), lambda yes: self.exit() if yes else None)
         else:
             self.exit()

@@ -11,6 +11,7 @@ from console.plan.inventory import Inventory, Node
 from console.plan.plan import Plan
 from console.plan.scenario import Scenario
 from console.plot.series import Point
+from console.run.pass_rate import Progress
 from console.state import RunState
 from console.terms import Outcome, Reason, Status
 
@@ -241,6 +242,16 @@ class RunHandle(RunView, Protocol):
     @property
     def problem(self) -> str:
         """Why the run broke down, where it did; empty otherwise."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it; of several trials, whether none is begun or written up any more."""
+        ...
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the trials are of which this is one; None: the plan is run once."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from console.plan.probe import ConnectionsProbe, HttpProbe, ServiceProbe, SqlPro
 from console.plan.resolve import resolve
 from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.plot.series import Point
+from console.run.pass_rate import Progress
 from console.run.readiness import Readiness
 from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
@@ -329,8 +330,13 @@ class FakeRun(Subject):
         self.said: list[tuple[object, ...]] = []
         self.draft = FakeDraft()
         self.problem = ""
+        self.progress: Progress | None = None
         self.breaks = ""
         """When set, every command fails with this sentence."""
+
+    @property
+    def over(self) -> bool:
+        return self.progress.over if self.progress else self.state.ended
 
     def feed(self, *events: ev.AnyEvent) -> None:
         self.state = fold_all(events, self.state)
@@ -537,7 +543,7 @@ class FakeSession(Subject):
         experiment = next(e for e in self._experiments if e.scenario.name == name)
         if "signal" in overrides and overrides["signal"] not in ("TERM", "KILL"):
             raise BadInput(f"'signal' cannot be '{overrides['signal']}': it must be one of TERM, KILL")
-        return plan_for(experiment.scenario)
+        return msgspec.structs.replace(plan_for(experiment.scenario), trials=int(overrides.get("trials", "1")))
 
     async def prepare(self, name: str, overrides: dict[str, str]) -> FakeRun:
         self.prepared.append(name)

@@ -70,6 +70,9 @@ class ConfirmScreen(Page):
             )
             for action in plan.actions
         ]
+        if plan.trials > 1:
+            more = f"▶ {plan.trials} trials: this launch is for all; after the first the others begin by themselves"
+            lines.append(words.text(more, f"bold {words.WARN}"))
         armed = ", ".join(node.name for node in plan.nodes)
         lines.append(words.text(f"armed first: {armed}; lease {plan.lease_s:g} s", words.QUIET))
         if plan.window:

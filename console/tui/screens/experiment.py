@@ -32,7 +32,8 @@ class ExperimentScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.EXPERIMENT]
     HELP = (
         "# Experiment\nRead what it does and the exact commands for each node; left and right change the tab. "
-        "`l` begins a run at its checklist; nothing is injected before you launch."
+        "`l` begins a run at its checklist; nothing is injected before you launch. `p` changes the fault's parameters; "
+        "`trials=20` among them makes so many runs of it, with the rate that passed and its 95 % interval."
     )
 
     def __init__(self, experiment: ExperimentView) -> None:
@@ -91,9 +92,15 @@ class ExperimentScreen(Page):
         approval = (
             "no signature, the operator decides" if experiment.approval == "none" else f"needs {experiment.approval}"
         )
+        trials = self.plan.trials if self.plan else 1
         self.query_one("#head", Static).update(
             Content.assemble(
-                (scenario.title, "bold"), "\n", words.risk(scenario.risk), (f" risk   {approval}   ", words.QUIET), here
+                (scenario.title, "bold"),
+                "\n",
+                words.risk(scenario.risk),
+                (f" risk   {approval}   ", words.QUIET),
+                (f"{trials} trials   " if trials > 1 else "", "bold"),
+                here,
             )
         )
         self.query_one("#about", Static).update(about(scenario, self.plan, experiment.needs))
@@ -141,8 +148,9 @@ class ExperimentScreen(Page):
             for action in (self.plan.actions if self.plan else ())
             for name in action.fault.__struct_fields__
         ]
-        sentence = "KEY=VALUE, several with spaces between. Now: " + (" ".join(dict.fromkeys(known)) or "no parameters")
-        example = known[-1] if known else "observe_s=30"
+        known.append(f"trials={self.plan.trials if self.plan else 1}")
+        sentence = "KEY=VALUE, several with spaces between. Now: " + " ".join(dict.fromkeys(known))
+        example = known[-2] if len(known) > 1 else "observe_s=30"
 
         def take(text: str | None) -> None:
             if text is None:

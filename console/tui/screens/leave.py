@@ -24,6 +24,11 @@ class LeaveDialog(QuestionDialog):
             what = f"{' and '.join(held)} {'is' if len(held) == 1 else 'are'} armed by run {handle.plan.run}."
             itself = f"a node that hears nothing does it itself after {handle.plan.lease_s:g} s"
             then = f"Leaving ends the run as aborted. The fault is taken back; {itself}."
+            if handle.progress:
+                then += " No further trial is begun."
+        elif handle.progress:
+            what = f"{len(handle.progress.done)} of {handle.progress.trials} trials are done."
+            then = "Leaving begins no other one; what was done is written up."
         else:
             what = f"The write-up of run {handle.plan.run} is not signed."
             then = (

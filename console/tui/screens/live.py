@@ -11,6 +11,8 @@ from textual.containers import Grid, Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from console.run import pass_rate
+from console.run.pass_rate import Progress
 from console.terms import Outcome, Status
 from console.tui import keys, words
 from console.tui.families import chart_span, charts, families, fault_window, reboots
@@ -26,6 +28,7 @@ from console.tui.widgets.expectation_list import ExpectationList
 from console.tui.widgets.node_pane import away
 from console.tui.widgets.phase_strip import PhaseStrip
 from console.tui.widgets.time_chart import TimeChart
+from console.tui.widgets.trials_line import TrialsLine
 
 LINES_BY_HAND = 3
 """Lines for the commands; half a command would be worse than none. `y` copies all, and the run's folder has them."""
@@ -54,6 +57,7 @@ class LiveScreen(Page):
         """Big line, phases, charts, expectations beside the log, the way to revert by hand."""
         yield BigLine()
         yield PhaseStrip()
+        yield TrialsLine()
         yield Static(id="away")
         first, *others = charts(self.view.state)
         with Grid(id="charts"):
@@ -89,6 +93,8 @@ class LiveScreen(Page):
         zero_s = state.injected_at_s
         self.query_one(BigLine).show(headline(state, now_s))
         self.query_one(PhaseStrip).show(state)
+        progress = self.handle.progress if self.handle else None
+        self.query_one(TrialsLine).show(progress, state.started, self.console_app.session.clock())
         unseen = self._away(now_s)
         self.query_one("#away").display = bool(unseen)
         self.query_one("#away", Static).update(unseen)
@@ -126,6 +132,9 @@ class LiveScreen(Page):
             return words.text(f"✗ the run broke down: {self.handle.problem}", f"bold {words.BAD}")
         if state.conclusion and state.conclusion.outcome is Outcome.UNSAFE:
             return self._locked()
+        progress = self.handle.progress if self.handle else None
+        if progress:
+            return self._trials_told(progress) or self._held_by_hand()
         if state.conclusion and self.handle and not state.signed and not state.ended:
             return Content.assemble(
                 ("▸ ", words.WARN), ("w", "bold"), " opens the post-test checklist and the write-up"
@@ -140,7 +149,20 @@ class LiveScreen(Page):
                     words.WARN,
                 )
             )
-        return self._hand_reverts({name for name, node in state.nodes.items() if node.held})
+        return self._held_by_hand()
+
+    def _held_by_hand(self) -> Content:
+        return self._hand_reverts({name for name, node in self.view.state.nodes.items() if node.held})
+
+    def _trials_told(self, progress: Progress) -> Content:
+        """At the end what the sample says of the bar, and where the row is; on the way, why no further one is begun."""
+        if progress.over:
+            tone = words.GOOD if pass_rate.word(progress) == "PASS" else words.BAD
+            said = words.text(f"{pass_rate.word(progress)}: {pass_rate.sentence(progress)}", tone)
+            stopped = words.text(f"○ {progress.stopped}", words.WARN) if progress.stopped else Content()
+            row = words.text(progress.row, words.QUIET)
+            return Content("\n").join(line for line in (said, stopped, row) if line)
+        return words.text(f"○ {progress.stopped}", words.WARN) if progress.stopped else Content()
 
     def _locked(self) -> Content:
         """Nodes that are not proven clean outlast the run: what to type, whatever else is still to be done here."""
@@ -192,7 +214,8 @@ class LiveScreen(Page):
             unsafe = state.conclusion is not None and state.conclusion.outcome is Outcome.UNSAFE
             return self.handle is not None and (unsafe or not state.ended)
         if action == "writeup":
-            return self.handle is not None and state.conclusion is not None and bool(state.signed or not state.ended)
+            mine = self.handle is not None and self.handle.progress is None
+            return mine and state.conclusion is not None and bool(state.signed or not state.ended)
         return True
 
     def action_note(self) -> None:

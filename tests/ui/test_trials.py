@@ -1,0 +1,117 @@
+"""Trials on the screen: how many passed, what is left, and what the sample says of the bar."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from console import events as ev
+from console.run.pass_rate import Progress, Trial
+from console.run.suite import Entry
+from console.terms import Outcome
+from console.tui.app import GamedayApp
+from console.tui.screens.abort import AbortDialog
+from console.tui.screens.confirm import ConfirmScreen
+from console.tui.screens.experiment import ExperimentScreen
+from console.tui.screens.live import LiveScreen
+from console.tui.widgets.trials_line import TrialsLine, strip, trials_line
+from tests.ui import recordings
+from tests.ui.fakes import FakeRun, FakeSession, gateway_scenario, plan_for
+from tests.ui.pages import lead, push, screen_text
+from tests.ui.recordings import START_S
+
+SIGNS = {"✓": Outcome.PASSED, "✗": Outcome.FAILED, "○": Outcome.NOT_RUN, "!": Outcome.ABORTED}
+
+
+def after(signs: str, trials: int = 20, **changes: object) -> Progress:
+    """Trials that ended so, 30 s each."""
+    done = tuple(
+        Trial(n, Entry("llm-gateway-kill", SIGNS[sign], f"k3n9m2pqt{n:02d}"), START_S + 30 * n)
+        for n, sign in enumerate(signs, start=1)
+    )
+    told = Progress("llm-gateway-kill", "k3n9m2pq", "9f2c" * 16, trials, START_S, done=done)
+    return msgspec.structs.replace(told, **changes)
+
+
+def trial_run(progress: Progress, events: list[ev.AnyEvent]) -> FakeRun:
+    plan = msgspec.structs.replace(plan_for(gateway_scenario()), trials=progress.trials)
+    run = FakeRun(events, plan.of_trial(min(len(progress.done) + 1, progress.trials)))
+    run.progress = progress
+    return run
+
+
+@pytest.mark.parametrize(
+    ("signs", "width", "words"),
+    [
+        (
+            "✓✓✓✓✗✓",
+            100,
+            "trial 7 of 20 · 5 passed · 1 failed · 83.3 % (43.6-97 %) · 7 min 00 s left   ✓✓✓✓✗✓●·············",
+        ),
+        ("✓✓", 70, "trial 3 of 20 · 2 passed · 100 % (34.2-100 %) · 9 min 00 s left"),
+        ("", 60, "trial 1 of 20 · 0 passed   ●···················"),
+        ("✓○", 80, "trial 3 of 20 · 1 passed · 1 not run · 100 % (20.7-100 %) · 9 min 00 s left"),
+    ],
+)  # fmt: skip
+def test_the_line_tells_count_rate_interval_and_a_sign_for_each_trial(signs: str, width: int, words: str) -> None:
+    line = trials_line(after(signs), width, START_S + 30 * len(signs)).plain
+    assert line == words
+    assert len(line) <= width
+
+
+def test_where_there_is_no_room_the_signs_around_the_trial_that_is_on_are_shown() -> None:
+    cells = strip(after("✓" * 499 + "✗", trials=1000), 20).plain
+    assert "✗●·" in cells
+    assert (cells[0], cells[-1], len(cells)) == ("…", "…", 20)
+
+
+async def test_the_live_screen_shows_the_trials_and_offers_no_write_up_of_one(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        run = lead(app, session, trial_run(after("✓✓✓✓✓✓"), recordings.gateway_passed()[:-6]))
+        await push(app, pilot, LiveScreen(run, run))
+        assert "trial 7 of 20 · 6 passed · 100 % (61-100 %)" in screen_text(app)
+        assert "opens the post-test checklist" not in screen_text(app)
+        await pilot.press("w")
+        assert isinstance(app.screen, LiveScreen)
+        await pilot.press("ctrl+x")
+        assert isinstance(app.screen, AbortDialog), "between two trials there is still something to abort"
+        await pilot.press("y")
+        await app.workers.wait_for_complete()
+        assert run.told("abort")
+
+
+async def test_at_the_end_the_screen_says_what_the_sample_shows_and_where_the_row_is(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        over = after("✓" * 19 + "✗", over=True, row="✓ delivered: CHAOS-TEST-RESULTS-1")
+        run = lead(app, session, trial_run(over, recordings.gateway_passed()))
+        await push(app, pilot, LiveScreen(run, run))
+        text = " ".join(screen_text(app).split())
+        assert "FAIL: 19 of 20 trials passed: 95 %, not above the bar of 95 %" in text
+        assert "✓ delivered: CHAOS-TEST-RESULTS-1" in text
+        assert not app.unfinished
+
+
+async def test_a_run_that_is_no_trial_has_no_line_of_trials(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        run = lead(app, session, FakeRun(recordings.gateway_passed()[:-6]))
+        await push(app, pilot, LiveScreen(run, run))
+        assert not app.screen.query_one(TrialsLine).display
+
+
+async def test_the_number_of_trials_is_set_among_the_parameters_and_told_before_the_launch(
+    session: FakeSession,
+) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ExperimentScreen)
+        await pilot.press("p", *"trials=20", "enter")
+        await pilot.pause()
+        assert "20 trials" in screen_text(app)
+        run = lead(app, session, trial_run(after(""), recordings.gateway_until_launch()))
+        await push(app, pilot, ConfirmScreen(run))
+        assert "20 trials: this launch is for all" in screen_text(app)
