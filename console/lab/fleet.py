@@ -29,6 +29,12 @@ class LabService:
     """What `module` is started with."""
     inner_ports: dict[str, int] = field(default_factory=dict)
     """Where else it listens, on its node's loopback; by the names of lab ports."""
+    metrics: str = ""
+    """The path of its counters; empty: it has none."""
+    workers: str = ""
+    """What the command line of its worker processes contains."""
+    dev: str = ""
+    """The path of what it offers in development only."""
     store: str = ""
     """The path under which it serves its records; empty: it is no store. Its files are on a small disk of its own."""
     preload: bool = False
@@ -119,6 +125,7 @@ FLEET: tuple[LabNode, ...] = (
                 port=7070,
                 process="console.lab.services.stack store",
                 arguments=("store",),
+                metrics="/metrics",
                 store="/records",
                 preload=True,
             ),
@@ -131,6 +138,7 @@ FLEET: tuple[LabNode, ...] = (
                 port=7071,
                 process="console.lab.services.stack database",
                 arguments=("database",),
+                metrics="/metrics",
                 store="/records",
             ),
             LabService(
@@ -142,6 +150,9 @@ FLEET: tuple[LabNode, ...] = (
                 process="console.lab.services.stack jobs",
                 arguments=("jobs",),
                 inner_ports={"jobs-bus": 7073, "jobs-upstream": 7074},
+                metrics="/metrics",
+                workers="console.lab.services.stack worker",
+                dev="/dev",
             ),
         ),
     ),

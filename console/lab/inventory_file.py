@@ -60,7 +60,9 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             # There is no systemd here, and nothing in a lab is worth more than the practice.
             "shell_guard_for_high": True,
             "never": ["/ganuda", "/pg_data", "/sag_data", *([str(lab.pgdata)] if node.name == "bluefin" else [])],
-            "services": {service.name: _service(service, network) for service in node.services},
+            "services": {
+                service.name: _service(service, network, here(lab.node(node.name).token)) for service in node.services
+            },
         }
         for node in FLEET
     }
@@ -136,9 +138,25 @@ def _store_disks(lab: LabLayout, node: LabNode, network: Network) -> list[str]:
     return [str(lab.node(node.name).stores / service.name) for service in stores(node)] if network.own else []
 
 
-def _service(service: LabService, network: Network) -> Mapping:
-    health = f"http://{LOOPBACK}:{network.ports[service.name]}{service.health}" if service.health else ""
-    optional = {"process": service.process, "health": health, "label": service.label}
+COMPONENTS = {"bus": "eventbus", "upstream": "adapter"}
+"""What the inventory calls the part behind a service's inner port."""
+
+
+def _service(service: LabService, network: Network, token_file: str) -> Mapping:
+    def page(path: str) -> str:
+        return f"http://{LOOPBACK}:{network.ports[service.name]}{path}" if path else ""
+
+    components: Mapping = {"worker": {"process": service.workers}} if service.workers else {}
+    for name in service.inner_ports:
+        components[COMPONENTS[name.removeprefix(f"{service.name}-")]] = {"port": network.ports[name]}
+    optional = {
+        "process": service.process,
+        "health": page(service.health),
+        "metrics": page(service.metrics),
+        "label": service.label,
+        "components": components,
+        "dev": {"url": page(service.dev), "token_file": token_file} if service.dev else {},
+    }
     return {
         "unit": service.unit,
         "criticality": service.criticality,

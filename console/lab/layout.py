@@ -123,6 +123,10 @@ class LabLayout:
         """The folder in which signatures arrive."""
         return self.root / "approvals"
 
+    def dev_token(self, node: str) -> Path:
+        """The console's copy of that node's token for development, where the node's own file is out of its reach."""
+        return self.keys / f"dev_token_{node}"
+
     @property
     def passfile(self) -> Path:
         """The console's pgpass file."""

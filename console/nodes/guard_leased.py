@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from shlex import quote
 from typing import Literal
 
@@ -16,6 +17,7 @@ from console.nodes.guard_answers import BOOT_ID, ENDED, EVIDENCE_CHARS, GONE, bo
 from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import Completed, SshNode
 from console.nodes.stream import Stream
+from console.nodes.token import read_token
 from console.plan.inventory import Node
 from console.plan.plan import Plan, PlannedNode, hand_command
 from console.terms import Status
@@ -52,6 +54,11 @@ class LeasedGuard:
         self._operator = plan.operator
         self._lease_s = plan.lease_s
         self._actions = [action.scripts for action in actions] or [NOTHING]
+        self._tokens = {
+            number: Path(action.target.component.token_file)
+            for number, action in enumerate(actions, start=1)
+            if action.target.component and action.target.component.token_file
+        }
         self._revert_limit_s = sum(action.fault.revert_limit_s for action in actions) or 10.0
         self._run_limit_s = run_limit_s(plan)
         self._stream: Stream | None = None
@@ -118,7 +125,10 @@ class LeasedGuard:
             "RUN_LIMIT": _hundredths(self._run_limit_s),
         }
         program = scripts.prepare(
-            self._run_dir, self._run, self.kind, settings, self._actions, undo_dir=self._undo_dir, keep_undo=keep_undo
+            *(self._run_dir, self._run, self.kind, settings, self._actions),
+            undo_dir=self._undo_dir,
+            keep_undo=keep_undo,
+            tokens={number: read_token(file) for number, file in self._tokens.items()},
         )
         return await self._program(program)
 

@@ -8,6 +8,7 @@ from importlib import resources
 from shlex import quote
 
 from console.faults.base import Scripts
+from console.faults.component import TOKEN
 from console.nodes.proof import GuardKind
 
 STEPS = ("inject", "effect", "revert", "clean")
@@ -55,10 +56,12 @@ def prepare(
     *,
     undo_dir: str,
     keep_undo: bool = False,
+    tokens: Mapping[int, str] | None = None,
 ) -> str:
     """The program that makes a run's folder: the guard, its settings, the four scripts of each action in 1, 2, ...
 
-    It is refused while `undo_dir` holds a run from before a reboot; with `keep_undo` the folder is written there too.
+    It is refused while `undo_dir` holds a run from before a reboot; with `keep_undo` the folder is written there too,
+    but for `tokens`: what an action (by its number) has to show to an application, in memory only.
     It says `boot ID` in the end.
     """
     undo = f"{undo_dir}/{run}" if keep_undo else ""
@@ -73,5 +76,7 @@ def prepare(
     places = {"AT": f"{run_dir}/{run}", "UNDO": undo}
     # Last, so that a folder without settings is known as one in which nothing can have happened.
     parts += [file("settings", assignments({**settings, **order, **places}))]
-    parts += ["keep_undo\n" if keep_undo else "", "trap - EXIT\n", 'echo "boot $boot"\n']
+    parts.append("keep_undo\n" if keep_undo else "")
+    parts += [file(f"{number}/{TOKEN}", token) for number, token in (tokens or {}).items()]
+    parts += ["trap - EXIT\n", 'echo "boot $boot"\n']
     return whole(*parts)

@@ -13,12 +13,14 @@ from console.plan.probe import (
     AnyProbe,
     BootedProbe,
     CommandProbe,
+    ComponentProbe,
     ConnectionsProbe,
     FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
     MemoryProbe,
+    MetricProbe,
     PingProbe,
     ServiceProbe,
     StoreProbe,
@@ -124,6 +126,11 @@ def question(probe: AnyProbe) -> str:
             return f"on {probe.node}: {store_words(probe)}"
         case LoadProbe():
             return f"on {probe.node}: the processors are {probe.at_least_pct:g} to {probe.at_most_pct:g} % busy"
+        case MetricProbe():
+            value = f" {probe.value:g}" if probe.state not in ("restored",) else ""
+            return f"on {probe.node}: {probe.metric} of {probe.url} is {probe.state}{value}"
+        case ComponentProbe():
+            return f"on {probe.node}: processes of {probe.unit} with '{probe.process}' are {probe.state}"
         case AlertProbe():
             what = f"{alert_words(probe)} is {probe.state}"
             beside = f" on {probe.node}" if probe.node else ""

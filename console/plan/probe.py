@@ -183,6 +183,34 @@ class StoreProbe(Probe, frozen=True, tag="store"):
     command: tuple[str, ...] = ()
     can_delete: bool = True
     run: str = ""
+class MetricProbe(Probe, frozen=True, tag="metric"):
+    """A number that a service shows to Prometheus; a name without labels means all its series added up.
+
+    `at-least`, `at-most`: `value`. `risen`: by `value` or more since the baseline. `restored`: at least the baseline's.
+    `steady`: by no more than `value` since the question before.
+    """
+
+    node: str
+    service: Text
+    metric: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^{}\n]*\})?$", description="a metric")]
+    state: Literal["at-least", "at-most", "risen", "restored", "steady"]
+    value: float = 0.0
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
+    url: Url = ""
+    """The service's `metrics` of the inventory, filled in by the plan."""
+
+
+class ComponentProbe(Probe, frozen=True, tag="component"):
+    """The processes of a service's component. `replaced`: as many as at the baseline, one of them new; `present`: one
+    at least. Either way under the same main process."""
+
+    node: str
+    service: Text
+    component: Text
+    state: Literal["present", "replaced"] = "present"
+    unit: str = ""
+    """Filled in by the plan, with what their command lines contain."""
+    process: str = ""
 
 
 AnyProbe = (
@@ -200,6 +228,8 @@ AnyProbe = (
     | FilesystemProbe
     | MemoryProbe
     | StoreProbe
+    | MetricProbe
+    | ComponentProbe
 )
 
 

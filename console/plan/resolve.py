@@ -20,12 +20,14 @@ from console.plan.probe import (
     AnyProbe,
     BootedProbe,
     CommandProbe,
+    ComponentProbe,
     ConnectionsProbe,
     FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
     MemoryProbe,
+    MetricProbe,
     PingProbe,
     ServiceProbe,
     SqlProbe,
@@ -176,6 +178,20 @@ class _Resolver:
             self.node(probe.node, *at, "node")
             named = [self.service(probe.node, name, *at, "services", i) for i, name in enumerate(probe.services)]
             return msgspec.structs.replace(probe, units=tuple(service.unit for service in named))
+        if isinstance(probe, MetricProbe):
+            self.node(probe.node, *at, "node")
+            service = self.service(probe.node, probe.service, *at, "service")
+            if not service.metrics:
+                raise self._bad(f"'{probe.service}' has no 'metrics' in the inventory", *at, "service")
+            return msgspec.structs.replace(probe, url=service.metrics)
+        if isinstance(probe, ComponentProbe):
+            self.node(probe.node, *at, "node")
+            service = self.service(probe.node, probe.service, *at, "service")
+            part = service.components.get(probe.component)
+            if part is None or not part.process:
+                what = f"component of {probe.service} with a process"
+                raise self._unknown(what, probe.component, service.components, *at, "component")
+            return msgspec.structs.replace(probe, unit=service.unit, process=part.process)
         if isinstance(probe, SqlProbe):
             return msgspec.structs.replace(probe, unit=self.database(probe.database, *at, "database").unit)
         if isinstance(probe, WritesProbe):

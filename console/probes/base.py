@@ -14,12 +14,14 @@ from console.plan.probe import (
     AnyProbe,
     BootedProbe,
     CommandProbe,
+    ComponentProbe,
     ConnectionsProbe,
     FilesystemProbe,
     HttpProbe,
     IntegrityProbe,
     LoadProbe,
     MemoryProbe,
+    MetricProbe,
     PingProbe,
     ServiceProbe,
     StoreProbe,
@@ -96,12 +98,14 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
         alert,
         booted,
         command,
+        component,
         connections,
         filesystem,
         http,
         integrity,
         load,
         memory,
+        metric,
         ping,
         service,
         sql,
@@ -131,6 +135,10 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
             return filesystem.FilesystemProber(probe, around.node(probe.node))
         case MemoryProbe():
             return memory.MemoryProber(probe, around.node(probe.node))
+        case MetricProbe():
+            return metric.MetricProber(probe, around.node(probe.node))
+        case ComponentProbe():
+            return component.ComponentProber(probe, around.node(probe.node))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
         case StoreProbe():

@@ -13,6 +13,9 @@ from console.plan.probe import HttpProbe
 from console.probes.base import Observation, PlainProber, blame
 from console.terms import Status
 
+MAX_BYTES = 1024 * 1024
+"""What is read of a page at most, in bytes."""
+
 
 class HttpProber(PlainProber):
     """Whether the URL answers with the wanted status, in time."""
@@ -58,19 +61,28 @@ async def get_status(node: SshNode, url: str, timeout_s: float) -> int:
         HttpSilent: nothing within `timeout_s`.
         HttpFailed: something else than a status line.
     """
+    return (await _fetch(node, url, timeout_s, whole=False))[0]
+
+
+async def get_page(node: SshNode, url: str, timeout_s: float) -> tuple[int, str]:
+    """The status code of one GET, asked from `node`, and the body of its answer; errors are get_status's."""
+    return await _fetch(node, url, timeout_s, whole=True)
+
+
+async def _fetch(node: SshNode, url: str, timeout_s: float, *, whole: bool) -> tuple[int, str]:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(timeout_s):
             local = await node.forward(parts.hostname or "127.0.0.1", port)
-            return await _ask(parts, local)
+            return await _ask(parts, local, whole=whole)
     except TimeoutError:
         raise HttpSilent(f"no answer within {timeout_s:g} s") from None
     except (OSError, asyncio.IncompleteReadError, ValueError) as error:
         raise HttpFailed(f"no answer: {str(error) or type(error).__name__}") from error
 
 
-async def _ask(parts: SplitResult, port: int) -> int:
+async def _ask(parts: SplitResult, port: int, *, whole: bool) -> tuple[int, str]:
     secure = ssl.create_default_context() if parts.scheme == "https" else None
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, ssl=secure, server_hostname=parts.hostname if secure else None
@@ -78,11 +90,14 @@ async def _ask(parts: SplitResult, port: int) -> int:
     try:
         writer.write(request(parts))
         line = await reader.readline()
+        rest = await reader.read(MAX_BYTES) if whole and line else b""
+        while whole and rest and len(rest) < MAX_BYTES and (more := await reader.read(MAX_BYTES - len(rest))):
+            rest += more
     finally:
         writer.close()
     if not line:
         raise HttpFailed("no answer: the connection is refused or closed")
-    return parse_status(line)
+    return parse_status(line), rest.partition(b"\r\n\r\n")[2].decode(errors="replace")
 
 
 def request(parts: SplitResult) -> bytes:

@@ -22,6 +22,10 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     made: Mapping = inventory_file.inventory(lab, network, lease_s)
     made["name"] = "systemd lab"
     made["nodes"] = {node.name: _node(node, made["nodes"][node.name], network) for node in FLEET}
+    for node in FLEET:
+        for service in made["nodes"][node.name]["services"].values():
+            if "dev" in service:
+                service["dev"]["token_file"] = str(lab.dev_token(node.name).relative_to(lab.root))
     made["checks"]["backups"]["path"] = BACKUPS
     opening = inventory_file.opener("/usr/bin/python3", PROGRAMS, "runuser", "-u", SERVICE_USER, "--")
     for node in FLEET:

@@ -9,6 +9,7 @@ from console.lab import postgres
 from console.lab.fleet import SSH_USER, LabNode, LabService, stores
 from console.lab.layout import LabLayout
 from console.lab.network import LOOPBACK
+from console.lab.private_file import write_private
 from console.lab.systemd.hardware import HARDWARE
 from console.lab.systemd.image import SERVICE_USER
 from console.lab.systemd.machine import MEMINFO
@@ -90,7 +91,9 @@ def lay_out(lab: LabLayout, node: LabNode, tree: Skeleton, network: MachineNetwo
     for service in stores(node):
         tree.folder(f"{STORES}/{service.name}", 0o755, owner)
     tree.folder(str(Path(TOKEN).parent))
-    tree.file(TOKEN, secrets.token_hex(16), 0o600, owner)
+    token = secrets.token_hex(16)
+    tree.file(TOKEN, token, 0o600, owner)
+    write_private(lab.dev_token(node.name), token)
     for service in node.services:
         if service.name != "postgresql":
             tree.unit(service.unit, program_unit(service, node, network, _PROGRAMS))

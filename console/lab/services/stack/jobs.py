@@ -4,8 +4,9 @@ A job every half a second: over the bus to a worker, then through the adapter to
 own in this program. STACK_HOST and STACK_PORT say where it listens for people, STACK_BUS_PORT and STACK_UPSTREAM_PORT,
 on the loopback, for the bus and the upstream.
 
-POST /dev/worker/kill, /dev/eventbus/delay?ms=N, /dev/adapter/fail and /dev/reset misbehave on demand. They are there
-only where STACK_DEV_TOKEN_FILE names a file, and do what they do only for `Authorization: Bearer` with what is in it.
+POST /dev/worker/kill, /dev/eventbus/delay?ms=N, /dev/adapter/fail and /dev/reset misbehave on demand, and GET /dev
+tells {"faults": [COMPONENT, ...]}. They are there only where STACK_DEV_TOKEN_FILE names a file, and do what they do only
+for `Authorization: Bearer` with what is in it.
 
 STACK_BREAK breaks it on purpose: `no-respawn` (a worker that ends is never replaced).
 """
@@ -50,7 +51,7 @@ class Jobs:
                 return self._health()
             case "GET", ["", "metrics"]:
                 return as_metrics(self._metrics())
-            case "POST", ["", "dev", *words]:
+            case "GET" | "POST", ["", "dev", *words]:
                 return self._develop(words, asked)
         return no_such_page()
 
@@ -93,6 +94,8 @@ class Jobs:
             return no_such_page()
         if not hmac.compare_digest(asked.authorization.encode(), f"Bearer {token}".encode()):
             return as_json(401, error="this needs the header Authorization: Bearer TOKEN")
+        if asked.method == "GET":
+            return as_json(200, faults=self._faults) if not words else no_such_page()
         match words:
             case ["worker", "kill"]:
                 return as_json(200, killed=self.pool.kill_one())
@@ -109,6 +112,11 @@ class Jobs:
                 self.bus.delay_s, self.adapter.failing = 0.0, False
                 return as_json(200, delay_ms=0, failing=False)
         return no_such_page()
+
+    @property
+    def _faults(self) -> list[str]:
+        found = {"eventbus": self.bus.delay_s > 0, "adapter": self.adapter.failing}
+        return [name for name, there in found.items() if there]
 
 
 def dev_token() -> str:
