@@ -5,8 +5,8 @@ own in this program. STACK_HOST and STACK_PORT say where it listens for people, 
 on the loopback, for the bus and the upstream.
 
 POST /dev/worker/kill, /dev/eventbus/delay?ms=N, /dev/adapter/fail and /dev/reset misbehave on demand, and GET /dev
-tells {"faults": [COMPONENT, ...]}. They are there only where STACK_DEV_TOKEN_FILE names a file, and do what they do only
-for `Authorization: Bearer` with what is in it.
+tells {"faults": [COMPONENT, ...]}. They are there only where STACK_DEV_TOKEN_FILE names a file, and do what they do
+only for `Authorization: Bearer` with what is in it.
 
 STACK_BREAK breaks it on purpose: `no-respawn` (a worker that ends is never replaced).
 """
