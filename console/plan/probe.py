@@ -183,6 +183,8 @@ class StoreProbe(Probe, frozen=True, tag="store"):
     command: tuple[str, ...] = ()
     can_delete: bool = True
     run: str = ""
+
+
 class MetricProbe(Probe, frozen=True, tag="metric"):
     """A number that a service shows to Prometheus; a name without labels means all its series added up.
 
