@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,21 @@ def test_a_nodes_disk_is_small_and_really_full_when_it_is(lab: Lab) -> None:
     assert not Path("/tmp/filler").exists()
     assert lab.ssh("bluefin", "df -kP /tmp | tail -n 1").split()[2] == "0"
     assert lab.ssh("redfin", "touch /run/mine && rm /run/mine") == ""
+
+
+def test_each_store_has_a_small_disk_of_its_own_in_the_labs_folder_and_only_there(lab: Lab) -> None:
+    paths = [store.path for store in lab.inventory.stores.values()]
+    assert len(paths) == 2
+    for path in paths:
+        kind, size_kb = lab.ssh("bluefin", f"stat -f -c %T {path}; df -kP {path} | tail -n 1").split()[:3:2]
+        assert (kind, size_kb, path in lab.inventory.nodes["bluefin"].disks) == ("tmpfs", "10240", True)
+        assert Path(path).is_relative_to(lab.dir)
+        assert not list(Path(path).iterdir()), "nothing is written below the disk"
+
+
+def test_a_store_is_locked_for_who_opens_it_a_second_time(lab: Lab) -> None:
+    words = shlex.join(lab.inventory.stores["sigil"].open)
+    assert "is LOCKED by another process" in lab.ssh("bluefin", f"{words} 2>&1 >/dev/null && exit 9 || true")
 
 
 def test_a_command_is_told_of_its_connection_as_by_sshd(lab: Lab) -> None:
