@@ -43,7 +43,7 @@ class Pool:
         return 0
 
     def _start(self, number: int) -> None:
-        words = [sys.executable, "-m", "console.lab.services.stack", "worker", str(number)]
+        words = [sys.executable, "-S", "-m", "console.lab.services.stack", "worker", str(number)]  # -S: starts sooner
         self._workers[number] = subprocess.Popen(words, env=self._environment, stdin=subprocess.DEVNULL)
 
     def _keep(self, number: int) -> None:

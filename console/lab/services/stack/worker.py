@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import time
+import zlib
 
 LIMIT_S = 30.0
 """For how long it waits for the bus before it asks again."""
@@ -33,5 +33,5 @@ def _one_job(bus: tuple[str, int], number: str) -> None:
         if len(said) != 3 or said[0] != b"job":
             raise ValueError("the bus has no job")
         delay_s = time.monotonic() - float(said[2])
-        hashlib.sha256(said[1] * 1000).hexdigest()
+        zlib.crc32(said[1] * 10_000)
         line.write(b"done %s %.6f\n" % (said[1], delay_s))
