@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.errors import GamedayError
+from console.errors import BadInput, GamedayError
 from console.terms import Status
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ SUDOERS_HEAD = """\
 @click.option("--inventory", "inventory", type=click.Path(path_type=Path), help="The inventory file.")
 @click.option("--no-pull", is_flag=True, help="Do not pull the plug: the guards are not tried.")
 @click.option("--sudoers", is_flag=True, help="Print the sudoers rule that the guard needs, and look at nothing.")
-def doctor(inventory: Path | None, *, no_pull: bool, sudoers: bool) -> None:
+@click.option("--notify", is_flag=True, help="Send a test message to everybody that `notify` names, and do no more.")
+def doctor(inventory: Path | None, *, no_pull: bool, sudoers: bool, notify: bool) -> None:
     """Look at nodes, services, databases, keys and experiments, and pull the plug on each node's guard.
 
     A mark is made in the guard's own folder, the console falls silent, and the node has to remove the mark by itself
@@ -43,7 +44,28 @@ def doctor(inventory: Path | None, *, no_pull: bool, sudoers: bool) -> None:
             sudoers_rule({node.user or getpass.getuser() for node in session.inventory.nodes.values()}), nl=False
         )
         return
+    if notify:
+        sys.exit(0 if asyncio.run(_notify(session)) else EXIT_UNWELL)
     sys.exit(0 if asyncio.run(_doctor(session, pull=not no_pull)) else EXIT_UNWELL)
+
+
+async def _notify(session: Session) -> bool:
+    """Send a test message; whether everybody got it.
+
+    Raises:
+        GamedayError: nothing could be sent at all.
+    """
+    from console.notify import send
+    from console.run.checklist import operator_name
+
+    settings = session.inventory.notify
+    if settings is None:
+        raise BadInput("the inventory has no 'notify'", file=session.inventory_file)
+    text = f"A test message of gameday doctor, by {operator_name()}, inventory {session.inventory.name}."
+    deliveries = await send(settings, "gameday: test message", text)
+    for one in deliveries:
+        click.echo(f"✗ {one.service}: {one.why}" if one.why else f"✓ {one.service}: sent")
+    return not any(one.why for one in deliveries)
 
 
 def sudoers_rule(users: set[str]) -> str:

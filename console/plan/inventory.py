@@ -240,6 +240,21 @@ class Monitoring(Part, frozen=True):
     """The node from which it is asked, through SSH; empty: the console asks it directly."""
 
 
+class Notifications(Part, frozen=True):
+    """Who is told how a run ended: by URLs as apprise takes them (https://github.com/caronc/apprise), in any of the
+    three ways. They may carry secrets: none of them is ever told, logged or put on a command line."""
+
+    urls: tuple[Text, ...] = ()
+    file: str = ""
+    """A file with one URL a line, which only its owner may read, relative to the inventory."""
+    command: tuple[Text, ...] = ()
+    """A command for the console's own machine that prints one URL a line, like `pass show gameday/notify`."""
+    on: tuple[Literal["failed", "unsafe", "aborted", "not-run", "finished"], ...] = ("failed", "unsafe", "aborted")
+    """After which runs; `finished`: after each that was begun."""
+    timeout_s: Annotated[float, msgspec.Meta(ge=1, le=120)] = 30.0
+    """How long all of it together may take, in seconds."""
+
+
 class Inventory(Part, frozen=True):
     """Everything that the console knows of its surroundings."""
 
@@ -252,6 +267,7 @@ class Inventory(Part, frozen=True):
     approvals: Approvals = Approvals()
     checks: Checks = Checks()
     monitoring: Monitoring | None = None
+    notify: Notifications | None = None
     lease_s: Annotated[float, msgspec.Meta(ge=3, le=60)] = 10.0
     """For how long a node waits for the console before it takes the fault back, in seconds."""
     scenarios: str = ""
@@ -355,6 +371,7 @@ def _absolute(inventory: Inventory, base: Path) -> Inventory:
             inbox=path(approvals.inbox),
             operator_key=path(approvals.operator_key),
         ),
+        notify=replace(inventory.notify, file=path(inventory.notify.file)) if inventory.notify else None,
         scenarios=path(inventory.scenarios),
         log_file=path(inventory.log_file),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from console import events as ev
+from console import notify
 from console.errors import Refused
 from console.fleet import Fleet, sample_values
 from console.nodes.guard import hand_reverts
@@ -112,18 +113,30 @@ class Runner:
         else:
             await self._leave_stores()
         await self.closing.conclude(not_run)
+        telling = asyncio.create_task(self._tell_people())
         if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
             self._finished.set()  # nothing was broken: there is nothing to write up
         else:
             await self._enter(Phase.WRITE_UP)
-        await self._finished.wait()
-        await self._leave_stores()
+        try:
+            await self._finished.wait()
+            await self._leave_stores()
+            await telling
+        finally:
+            telling.cancel()
         await self._enter(Phase.DONE)
         await self.recorder.emit(ev.Ended(at_s=self.recorder.now_s()))
 
     async def _leave_stores(self) -> None:
         for stays in await self.experiment.stores.close():
             await self.recorder.emit(ev.Found(at_s=self.recorder.now_s(), text=stays))
+
+    async def _tell_people(self) -> None:
+        """Notify those who asked for it, beside all else: the nodes are free, and a failure is only a finding."""
+        settings = self.fleet.inventory.notify
+        if settings and self.state.conclusion and notify.wanted(settings, self.state.conclusion.outcome):
+            for problem in await notify.tell(settings, *notify.told(self.state)):
+                await self.recorder.emit(ev.Found(at_s=self.recorder.now_s(), text=problem))
 
     async def _see_all_once_more(self) -> None:
         """The journal's last numbers are from after the release; what cannot be seen in 3 s stays as it was."""
