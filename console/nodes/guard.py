@@ -8,7 +8,8 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from console.nodes import scripts
-from console.nodes.guard_leased import LeasedGuard, hand_revert
+from console.nodes.by_hand import hand_revert
+from console.nodes.guard_leased import LeasedGuard
 from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import SshNode
 from console.plan.inventory import Node
@@ -63,6 +64,16 @@ class Guard(Protocol):
         Raises:
             NotArmed: the guard is not held any more.
             NodeUnreachable: no answer.
+        """
+
+    async def detach(self, for_s: float) -> None:
+        """Let the node hold the fault by itself for `for_s` seconds from now, then take it back and prove it gone.
+
+        From then on nobody is waited for, and this guard is of no more use.
+
+        Raises:
+            NotArmed: nothing was injected, or the guard is not held any more.
+            NodeUnreachable: no answer; the lease goes on as before.
         """
 
     async def fall_silent(self) -> None:

@@ -66,6 +66,18 @@ take_back() {
     [ "$reverted" = 0 ]
 }
 
+# keep_for HUNDREDTHS: from now on the console is not waited for: the fault is held for so long, and then taken back.
+OVER='the time for which the node was to hold it is over'
+keep_for() {
+    now
+    ends=$((now + $1))
+    echo "$ends" >"$D/ends"
+    for folder in "$D" "$R/guard"; do # where lease_left looks
+        [ ! -d "$folder" ] || { echo "$1" >"$folder/limit" && echo "$now" 1<>"$folder/beat"; }
+    done
+    echo "$(($(date +%s) + $1 / 100))" >"$D/held.new" && mv "$D/held.new" "$D/held"
+}
+
 is_reverted() { first_line "$D/result"; [ "$line" = "reverted 0" ]; }
 
 stop_if_asked() {

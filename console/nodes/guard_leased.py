@@ -13,13 +13,13 @@ from typing import Literal
 from console.errors import NodeUnreachable
 from console.faults.base import Scripts
 from console.nodes import scripts
+from console.nodes.by_hand import hand_revert
 from console.nodes.guard_answers import BOOT_ID, ENDED, EVIDENCE_CHARS, GONE, boot_said, reverted, said, told_by_the_end
 from console.nodes.proof import Busy, GuardKind, InjectResult, NotArmed, Proof
 from console.nodes.ssh import Completed, SshNode
 from console.nodes.stream import Stream
 from console.nodes.token import read_token
-from console.plan.inventory import Node
-from console.plan.plan import Plan, PlannedNode, hand_command
+from console.plan.plan import Plan, PlannedNode
 from console.terms import Status
 
 PAUSE_S = 2.0
@@ -142,6 +142,19 @@ class LeasedGuard:
             raise NodeUnreachable(f"{self._ssh.where}: {self.lost_why or 'inject was not started'}")
         if self._state not in ("went", "injected"):
             raise NotArmed(f"{self.node}: inject was not started: {self.lost_why or self._state}")
+
+    async def detach(self, for_s: float) -> None:
+        """Let the node hold the fault by itself for so long. See the protocol."""
+        if not self._stream or self.lost.is_set() or self._state not in ("went", "injected"):
+            raise NotArmed(f"{self.node}: {self.lost_why or 'nothing was injected'}")
+        await self._stream.write(f"detach {_hundredths(for_s)}\n")
+        give_up_at = _now() + START_LIMIT_S
+        while not (await self._program(f"cat {quote(self._folder)}/held || :\n")).stdout.strip().isdigit():
+            if _now() >= give_up_at:
+                raise NodeUnreachable(f"{self._ssh.where}: it did not say that it holds the fault by itself")
+            await asyncio.sleep(0.1)
+        self._releasing = True
+        await self._hang_up()
 
     async def fall_silent(self) -> None:
         """Say one last word, and nothing more. See the protocol."""
@@ -357,26 +370,6 @@ class LeasedGuard:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-
-
-def hand_revert(node: Node, folder: str, undo: str = "") -> str:
-    """The command line that takes back a run whose folder on the node this is, by either kind of guard.
-
-    With the folder of an undo copy it does so after a reboot too.
-    """
-    words = ["ssh"]
-    if node.port != 22:
-        words += ["-p", str(node.port)]
-    if node.identity:
-        words += ["-i", node.identity]
-    if node.known_hosts:
-        words += ["-o", f"UserKnownHostsFile={node.known_hosts}"]
-    if node.jump:
-        words += ["-J", node.jump]
-    sudo = "sudo -n " if node.sudo else ""
-    at = f"{node.user}@{node.address}" if node.user else node.address
-    stop = " || ".join(f"{sudo}sh {quote(path)}/guard stop" for path in (folder, undo) if path)
-    return hand_command(*words, at, stop)
 
 
 def run_limit_s(plan: Plan) -> float:

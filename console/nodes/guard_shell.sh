@@ -34,8 +34,9 @@ hold() {
         first_line "$D/lease"
         if [ "$line" != "$beat" ]; then
             beat=$line seen=$now
-            [ "$role" = main ] && echo "$now" 1<>"$R/guard/beat"
+            [ "$role" = main ] && [ ! -e "$D/held" ] && echo "$now" 1<>"$R/guard/beat"
         fi
+        if [ -e "$D/held" ]; then first_line "$D/ends" && ends=$line; fi
         "$role"_duty
         nap 0.2
     done
@@ -43,8 +44,13 @@ hold() {
 
 main_duty() {
     alive warden || lapse "the warden of the guard was killed"
-    alive feeder || lapse "the console's channel ended"
-    [ $((now - seen)) -lt "$LEASE" ] || lapse "nothing was heard from the console for $((LEASE / 100)) s"
+    if [ -e "$D/held" ]; then
+        [ "$now" -lt "$ends" ] || lapse "$OVER"
+    else
+        alive feeder || lapse "the console's channel ended"
+        [ $((now - seen)) -lt "$LEASE" ] || lapse "nothing was heard from the console for $((LEASE / 100)) s"
+        if [ -e "$D/detach" ]; then first_line "$D/detach" && keep_for "$line"; fi
+    fi
     [ $((now - begun)) -lt "$RUN_LIMIT" ] || lapse "the run lasted longer than $((RUN_LIMIT / 100)) s"
     stop_if_asked
     if [ -e "$D/go" ] && [ ! -e "$D/went" ] && [ ! -e "$D/ending" ]; then
@@ -62,6 +68,8 @@ warden_duty() {
         exit 1
     elif ! alive main; then
         [ -e "$D/released" ] || lapse "the guard was killed"
+    elif [ -e "$D/held" ] && [ "$now" -lt $((ends + 50)) ]; then
+        : # nobody is waited for
     elif [ $((now - seen)) -ge $((LEASE + 50)) ] && [ ! -e "$D/ending" ]; then
         end main # it should have acted: it is stopped, or hangs
     fi
@@ -98,6 +106,7 @@ arm() {
     while read -r word; do
         case $word in
         go | stop | release) mark "$word" ;;
+        detach\ *) echo "${word#detach }" >"$D/detach.new" && mv "$D/detach.new" "$D/detach" ;;
         *) echo "$word" 1<>"$D/lease" ;;
         esac
         state

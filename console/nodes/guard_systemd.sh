@@ -8,6 +8,7 @@ BEFORE_OTHERS=10 # how much nicer than the guard inject is, so that no load of i
 
 tell() {
     [ "$1" != stop ] || mark stop
+    [ "$1" != gone ] || [ ! -e "$D/held" ] || return
     [ ! -p "$D/lease" ] || echo "$1" 1<>"$D/lease"
 }
 
@@ -51,11 +52,22 @@ hold() {
     exec 3<>"$D/lease"
     enlist main
     systemd-notify --ready
-    while read -r -t "$((LEASE / 100)).$((LEASE / 10 % 10))" word <&3; do
+    left=$LEASE
+    while read -r -t "$((left / 100)).$((left / 10 % 10))" word <&3; do
         now
-        echo "$now" 1<>"$D/beat"
+        if [ -e "$D/held" ]; then
+            left=$((ends - now))
+            [ "$left" -ge 10 ] || break
+        else
+            echo "$now" 1<>"$D/beat"
+        fi
         systemd-notify WATCHDOG=1
         case $word in
+        detach\ *)
+            keep_for "${word#detach }"
+            left=${word#detach }
+            patience $((left + 100))
+            ;;
         go)
             if [ ! -e "$D/went" ] && [ ! -e "$D/ending" ]; then
                 inject 3<&- &
@@ -65,7 +77,7 @@ hold() {
         stop)
             patience $((REVERT_LIMIT + 1000))
             stop_if_asked
-            patience $((LEASE + 100))
+            patience $((left + 100))
             ;;
         release)
             mark release
@@ -78,6 +90,7 @@ hold() {
         esac
     done
     echo "nothing was heard from the console for $((LEASE / 100)) s" >"$D/why"
+    [ ! -e "$D/held" ] || echo "$OVER" >"$D/why"
 }
 
 ended() {

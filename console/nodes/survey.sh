@@ -28,6 +28,8 @@ for D in "$R"/*/; do
     fi
     live=0
     if guarded; then live=1; fi
+    first_line "$D/held"
+    [ ! "$line" ] || printf 'until\t%s\t%s\n' "${D##*/}" "$line"
     printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
 done
 first_line /proc/sys/kernel/random/boot_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -42,6 +43,8 @@ class Trace(msgspec.Struct, frozen=True):
     lease_left_s: float | None
     """For how long the node waits for the run's console, in seconds; None where nothing is held."""
     detail: str
+    until_s: float | None = None
+    """Until when the node holds it by itself, by the node's clock in seconds since the epoch; None: for its console."""
 
     @property
     def overdue(self) -> bool:
@@ -59,6 +62,9 @@ class Trace(msgspec.Struct, frozen=True):
             return "lease ? s"
         if self.overdue:
             return f"its lease lapsed {-self.lease_left_s:.0f} s ago: its guard is taking the fault back"
+        if self.until_s is not None:
+            clock = datetime.fromtimestamp(self.until_s).astimezone().strftime("%H:%M:%S")
+            return f"until {clock} ({self.lease_left_s:.0f} s left), when the node takes it back by itself"
         return f"lease {self.lease_left_s:.0f} s"
 
 
@@ -121,6 +127,7 @@ def traces(node: str, listing: str) -> list[Trace]:
     """
     operators: dict[str, str] = {}
     leases: dict[str, float] = {}
+    until: dict[str, float] = {}
     living: set[str] = set()
     details: dict[str, list[str]] = {}
     for line in listing.splitlines():
@@ -136,13 +143,15 @@ def traces(node: str, listing: str) -> list[Trace]:
             said.append(f"its folder ({rest[2]})")
             if rest[1] == "1":
                 living.add(run)
+        elif kind == "until":
+            until[run] = float(rest[0])
         elif kind == "undo":
             operators[run] = rest[0] or operators.get(run, "")
             said.append(f"its undo copy ({rest[1]})")
         else:
             said.append(f"process {rest[0].strip()}")
     return [
-        Trace(node, run, operators.get(run, ""), "held", leases.get(run), "a living guard")
+        Trace(node, run, operators.get(run, ""), "held", leases.get(run), "a living guard", until.get(run))
         if run in living
         else Trace(node, run, operators.get(run, ""), "leftover", None, "; ".join(said))
         for run, said in details.items()

@@ -92,6 +92,40 @@ async def test_of_two_consoles_that_arm_at_once_one_holds(site: Site, times: int
     assert site.left() == []
 
 
+async def test_a_detached_guard_holds_its_time_without_a_console_and_then_proves_the_node_clean(site: Site) -> None:
+    guard = await going(site, inject="sleep 60")
+    await guard.detach(LEASE_S + 2)
+    (trace,) = await survey(site.node)
+    assert trace.state == "held"
+    assert trace.until_s is not None
+    assert re.fullmatch(r"until \d\d:\d\d:\d\d \([45] s left\), when the node takes it back by itself", trace.lease)
+    with pytest.raises(Busy):
+        await (await guard_of(site.node, "r2", touching(site.mark))).arm()
+    await site.node.close()
+    await asyncio.sleep(LEASE_S + 0.5)
+    assert site.mark.exists()
+    await eventually(lambda: site.left() == ["r1.ended"], 2 + SLACK_S + LOADED_S)
+    said = (site.run_dir / "r1.ended").read_text().splitlines()
+    assert {"why the time for which the node was to hold it is over", "reverted 0", "clean 0"} <= set(said)
+    assert not site.mark.exists()
+    assert processes_of(site.folder) == []
+
+
+async def test_a_detached_guard_is_stopped_by_hand_like_any_other(site: Site) -> None:
+    guard = await going(site, inject="sleep 60")
+    await guard.detach(60)
+    stopped = await site.node.run(f"sh {site.run_dir}/r1/guard stop", sudo=True)
+    assert stopped.exit_status == 0, stopped
+    assert not site.mark.exists()
+    (trace,) = await survey(site.node)
+    assert trace.state == "held"
+    script = f"sh {site.run_dir}/r1/guard"
+    assert (await site.node.run(f"{script} ask clean 900", sudo=True)).exit_status == 0
+    released = await site.node.run(f"{script} release", sudo=True)
+    assert released.exit_status == 0, released
+    assert site.left() == []
+
+
 async def test_a_killed_console_leaves_nothing_behind(site: Site) -> None:
     console = await console_of(site)
     console.kill()
