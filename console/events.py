@@ -155,6 +155,13 @@ class Injected(Event, frozen=True, tag="injected"):
     node: str
 
 
+class Detached(Event, frozen=True, tag="detached"):
+    """The node holds the fault by itself from here on, and takes it back at `until_s` on the console's clock."""
+
+    node: str
+    until_s: float
+
+
 class EffectJudged(Event, frozen=True, tag="effect"):
     """The fault's own proof that it acts."""
 
@@ -344,6 +351,7 @@ AnyEvent = (
     | SteadyStateJudged
     | Injecting
     | Injected
+    | Detached
     | EffectJudged
     | ExpectationJudged
     | RecoveryMeasured

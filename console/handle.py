@@ -189,6 +189,10 @@ class RunHandle:
         """Take the fault back now."""
         await self.runner.abort(by, why)
 
+    def enough(self) -> bool:
+        """End the time for which a fault is held as if it were over; false where none is being held now."""
+        return self.runner.experiment.enough()
+
     def abort_preview(self) -> list[str]:
         """What an abort would revert, and in how long, a line each."""
         lines = [

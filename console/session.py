@@ -187,7 +187,22 @@ class Session:
             Refused: a guard rail of a fault.
         """
         file = library.find(name, self.inventory)
-        scenario = load_scenario(file, overrides)
+        return self.plan_of(load_scenario(file, overrides), file, operator, window, trials)
+
+    def plan_of(
+        self,
+        scenario: Scenario,
+        file: Path | None = None,
+        operator: str = "",
+        window: str = "",
+        trials: int = 1,
+    ) -> Plan:
+        """Resolve a scenario that may have no file.
+
+        Raises:
+            BadInput: a name that cannot be resolved.
+            Refused: a guard rail of a fault.
+        """
         created = datetime.fromtimestamp(self.clock(), UTC)
         return resolve(
             scenario,
@@ -200,8 +215,8 @@ class Session:
             trials=trials,
         )
 
-    def start(self, plan: Plan, approvals: Iterable[Approval] = ()) -> RunHandle:
-        """Begin a run at its checklist.
+    def start(self, plan: Plan, approvals: Iterable[Approval] = (), detach_s: float | None = None) -> RunHandle:
+        """Begin a run at its checklist. With `detach_s` its proven fault is left to the node for so long, in seconds.
 
         Raises:
             Refused: read-only, another run of this console is open, the plan is for other machines, or it ran already.
@@ -209,7 +224,7 @@ class Session:
         self._may_begin()
         if plan.trials > 1 and not plan.trial:
             raise Refused(f"plan {plan.run} is one of {plan.trials} trials: it is not run as one")
-        return self._start(plan, approvals)
+        return self._start(plan, approvals, detach_s=detach_s)
 
     def start_trials(
         self, plan: Plan, approvals: Iterable[Approval] = (), *, answers: Answers | None = None, bar: float = BAR
@@ -239,10 +254,21 @@ class Session:
             if led and not led.over:
                 raise Refused(f"run {led.plan.run} of this console has not ended yet")
 
-    def _start(self, plan: Plan, approvals: Iterable[Approval], before: RunHandle | None = None) -> RunHandle:
+    def _start(
+        self,
+        plan: Plan,
+        approvals: Iterable[Approval],
+        before: RunHandle | None = None,
+        detach_s: float | None = None,
+    ) -> RunHandle:
         check_against(plan, self.inventory)
         runner = Runner(
-            plan, self.fleet, approvals=approvals, clock=self.clock, before=before.runner if before else None
+            plan,
+            self.fleet,
+            approvals=approvals,
+            clock=self.clock,
+            before=before.runner if before else None,
+            detach_s=detach_s,
         )
         self.handle = RunHandle(runner, self.inventory_file, on_ended=self._run_ended)
         return self.handle

@@ -65,6 +65,8 @@ class NodeState(msgspec.Struct, frozen=True):
     clean: Status = Status.PENDING
     clean_evidence: str = ""
     released_at_s: float | None = None
+    detached_until_s: float | None = None
+    """Until when the node holds the fault by itself; None: it does not."""
     link_up: bool = True
     link_why: str = ""
 
@@ -268,6 +270,8 @@ def _fold_course(state: RunState, event: ev.AnyEvent) -> RunState:
             return _node(state, event.node, reverting_at_s=event.at_s, revert_limit_s=event.limit_s)
         case ev.Released():
             return _node(state, event.node, released_at_s=event.at_s)
+        case ev.Detached():
+            return _node(state, event.node, detached_until_s=event.until_s)
         case ev.NodeBooted():
             return _with(state, boots={**state.boots, event.node: event})
         case ev.LinkChanged():

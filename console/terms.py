@@ -66,6 +66,8 @@ class Outcome(str, Enum):
     NOT_RUN = "not-run"
     ABORTED = "aborted"
     UNSAFE = "unsafe"
+    HELD = "held"
+    """Handed to the node, which holds the fault for a time that was said and takes it back by itself: not judged."""
 
 
 class Reason(str, Enum):
@@ -100,4 +102,5 @@ EXIT_CODES: dict[Outcome, int] = {
     Outcome.NOT_RUN: 3,
     Outcome.ABORTED: 4,
     Outcome.UNSAFE: 5,
+    Outcome.HELD: 0,
 }

@@ -17,6 +17,8 @@ class Answers(msgspec.Struct, frozen=True):
     overrides: dict[str, str]
     words: str = "attested on the command line"
     """The note that is stored with each of them."""
+    override_open: str = ""
+    """Why every item that is still open is gone without, low risk only; empty: none is."""
 
     def attests(self, item: str) -> bool:
         """Whether a manual item is ticked."""
@@ -43,7 +45,9 @@ async def drive(handle: RunHandle, answers: Answers) -> RunState:
     for item in list(handle.state.pre.values()):
         if not item.brief.automatic and answers.attests(item.brief.id):
             await handle.tick(item.brief.id, answers.words, Status.PASS)
-    for name, reason in answers.overrides.items():
+    still_open = handle.state.blockers(handle.state.now_s) if answers.override_open else []
+    reasons = {**{item.brief.id: answers.override_open for item in still_open}, **answers.overrides}
+    for name, reason in reasons.items():
         await handle.override(name, reason)
     if not handle.state.abort:
         blockers = await handle.try_launch()

@@ -15,6 +15,7 @@ COMMANDS = {
     "approve": ("console.cli.plan:approve", "Look at a plan and sign a vote on it."),
     "verify": ("console.cli.plan:verify", "Judge and count the approvals of a plan."),
     "runs": ("console.cli.runs:runs", "Past and running runs: list, show, report."),
+    "chaos": ("console.cli.chaos:chaos", "Fault modes by hand: make a process's calls fail, watch, change, end."),
     "outbox": ("console.cli.outbox:outbox", "Write-ups that wait for thermal memory: list, flush."),
     "sweep": ("console.cli.sweep:sweep", "Find guards and leftovers on the nodes, and take leftovers back."),
     "doctor": ("console.cli.doctor:doctor", "Say what is missing before a game day."),

@@ -41,10 +41,21 @@ class Headless:
     """Runs tests in their order. After an unsafe or aborted one, or a signal, nothing more is broken."""
 
     def __init__(
-        self, session: Session, signed: list[Approval], answers: Answers, printer: Printer, bar: float = BAR
+        self,
+        session: Session,
+        signed: list[Approval],
+        answers: Answers,
+        printer: Printer,
+        bar: float = BAR,
+        *,
+        detach_s: float | None = None,
+        ends_at_interrupt: bool = False,
     ) -> None:
+        """`ends_at_interrupt`: Ctrl-C ends the time of a fault that is held, which is no abort."""
         self.entries: list[Entry] = []
         self._session = session
+        self._detach_s = detach_s
+        self._ends_at_interrupt = ends_at_interrupt
         self._signed = signed
         self._answers = answers
         self._printer = printer
@@ -89,7 +100,7 @@ class Headless:
             self._skip(test, self._stopped)
             return
         try:
-            self._handle = handle = self._session.start(test.make(), self._signed)
+            self._handle = handle = self._session.start(test.make(), self._signed, self._detach_s)
         except GamedayError as error:
             if not test.suite:
                 raise
@@ -131,6 +142,8 @@ class Headless:
 
     def _signalled(self, name: str) -> None:
         self._stop(f"not begun: {name} at the console")
+        if name == "SIGINT" and self._ends_at_interrupt and self._handle and self._handle.enough():
+            return
         if self._handle:
             by = "operator" if name == "SIGINT" else "interrupted"
             task = asyncio.ensure_future(self._handle.abort(f"{name} at the console", by=by))

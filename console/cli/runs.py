@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.record.writeup import Verdict
     from console.state import RunState
 
-GLYPHS = {"passed": "✓", "failed": "✗", "not-run": "○", "aborted": "!", "unsafe": "✗", "running": "●"}
+GLYPHS = {"passed": "✓", "failed": "✗", "not-run": "○", "aborted": "!", "unsafe": "✗", "held": "●", "running": "●"}
 
 
 @click.group()

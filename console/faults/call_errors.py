@@ -163,7 +163,9 @@ class CallErrors(Fault, frozen=True, tag="call-errors"):
             f"seed={self.seed} every_h={self.every_s * 100:.0f} effect={effect}\n"
             f"calls={','.join(f'?{name}' for name in made.calls)}\n"
             f"printf '%s' {shlex.quote(lines)} >parts\n"
-            f"echo {shlex.quote(about)} >about\n"
+            f'echo {shlex.quote(about)} "$unit" >about\n'
+            "echo $ceiling >ceiling\n"
+            'echo "$metrics" >metrics\n'
         )
 
     def _preflight(self, made: CallMode, target: Target) -> str:

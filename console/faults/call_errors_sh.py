@@ -85,6 +85,7 @@ apply_strace() {
   [ "$step" != "$every" ] || return 0
   [ -z "$tracing" ] || { kill "$tracing" && wait "$tracing" || :; }
   tracing= every=$step
+  echo "$step" >step
   [ "$step" != 0 ] || return 0
   strace -f -qq -s 0 -e raw=all -e signal=none -e "trace=$calls" -e "inject=$calls:$effect:when=1+$step" \\
     -p "$main" -o calls.fifo </dev/null 2>traced.said &
@@ -167,7 +168,7 @@ errors() { # what the service itself counts: an error and its count, a line each
   [ -n "$metrics" ] || return 0
   { curl -fsS -m 3 "$metrics" 2>/dev/null || wget -q -T 3 -O - "$metrics" 2>/dev/null; } | awk '
     /^[a-z_]*_errors_total\\{.*errno="/ { e = $0; sub(/.*errno="/, "", e); sub(/".*/, "", e); n[e] += $NF; any = 1 }
-    /^# TYPE [a-z_]*_errors_total counter/ { any = 1 }
+    /^[a-z_]*_errors?_total/ { any = 1 }
     END { for (e in n) print e, n[e]; if (any) print "told 1" }'
 }
 """
@@ -197,11 +198,12 @@ strace)
   done
   [ "$now" = 0 ] || [ -n "$(tracer)" ] || { echo "nobody traces process $main of $unit: $(cat traced.said)"; exit 1; }
   [ "$(grep -c . <calls 2>/dev/null)" -gt 0 ] 2>/dev/null || { echo 'in progress: not counted yet'; exit 3; }
-  awk -v at="$at" -v unit="$unit" -v now="$now" '
+  awk -v step="$(cat step)" -v unit="$unit" '
     $1 == "seen" { seen += $3 } $1 == "hit" { hit += $4; kind[$3] += $4 }
     END {
       for (k in kind) of = of (of ? ", " : "") kind[k] " " k
-      printf "%d of %d calls of %s were hit (%s), rate now %s by strace\\n", hit, seen, unit, (of ? of : "none"), at
+      rate = (step > 0) ? "one in " step " of each thread" : "none"
+      printf "%d of %d calls of %s were hit (%s); strace now takes %s\\n", hit, seen, unit, (of ? of : "none"), rate
       exit (hit == 0)
     }' calls ;;
 libfiu)
@@ -210,7 +212,7 @@ libfiu)
   after=$(awk -v e="$errno" '$1 == e { print $2 }' errors-now)
   fresh=$(awk -v a="${after:-0}" -v b="${before:-0}" 'BEGIN { printf "%d", a - b }')
   if [ "$fresh" -gt 0 ]; then
-    echo "$unit counts $fresh more $errno errors; its preload took $at of its calls"
+    echo "$unit counts $fresh more $errno errors; the preload answers that $at of the calls fail"
   elif [ "$subsystem" != network ] && grep -q '^told' errors-now; then
     echo "the preload answers that $at of the calls fail, but $unit counts no $errno error: is anything called?"
     exit 1

@@ -1,4 +1,4 @@
-"""The log of game days: one PASS, FAIL or SKIP line a test (requirements, part A)."""
+"""The log of game days: one PASS, FAIL or SKIP line a test; HELD: its node has it (requirements, part A)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.terms import Outcome
 def line(state: RunState) -> str:
     """`[YYYY-MM-DD HH:MM:SS] PASS: ...` with the time to recover, in local time."""
     outcome, reason = presumed_outcome(state)
-    word = {Outcome.PASSED: "PASS", Outcome.NOT_RUN: "SKIP"}.get(outcome, "FAIL")
+    word = {Outcome.PASSED: "PASS", Outcome.NOT_RUN: "SKIP", Outcome.HELD: "HELD"}.get(outcome, "FAIL")
     name = state.started.scenario if state.started else "unknown"
     run = state.started.run if state.started else "unknown"
     figure = key_figure(state)

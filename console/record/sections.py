@@ -22,6 +22,7 @@ OUTCOMES = {
     Outcome.NOT_RUN: "○ not-run",
     Outcome.ABORTED: "! aborted",
     Outcome.UNSAFE: "✗ UNSAFE",
+    Outcome.HELD: "● held",
 }
 
 

@@ -26,6 +26,8 @@ def told(event: ev.AnyEvent) -> str:
             return f"{event.node} armed ({event.guard} guard, lease {event.lease_s:g} s)"
         case ev.Injected():
             return f"fault let go on {event.node}"
+        case ev.Detached():
+            return f"{event.node} holds the fault by itself from here on"
         case ev.EffectJudged():
             return f"effect on {event.node}: {event.status.value}: {event.evidence}"
         case ev.SteadyStateJudged():

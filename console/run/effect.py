@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from console import events as ev
@@ -92,12 +93,17 @@ class Effect:
         )
         return proof
 
-    async def hold(self) -> None:
-        """Keep a sustained fault its time from the first proof on; proven again and again, last before the revert."""
+    async def hold(self, enough: asyncio.Event) -> None:
+        """Keep a sustained fault its time from the first proof on; proven again and again, last before the revert.
+
+        `enough` ends that time.
+        """
         end_s = self._now_s + max(action.fault.lasts_s for action in self._plan.actions)
         while True:
             left_s = end_s - self._now_s
-            await asyncio.sleep(max(0.0, min(EFFECT_EVERY_S, left_s)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(EFFECT_EVERY_S, left_s))):
+                    await enough.wait()
             for action in self._plan.actions:
                 proof = await self._tell(action.node, await self._guards[action.node].effect())
                 if proof.status is Status.FAIL:
@@ -105,5 +111,5 @@ class Effect:
                         ev.Found(at_s=self._now_s, text=f"{action.node}: the fault ended early: {proof.evidence}")
                     )
                     return
-            if left_s <= EFFECT_EVERY_S:
+            if left_s <= EFFECT_EVERY_S or enough.is_set():
                 return

@@ -42,8 +42,15 @@ class Experiment:
     """One plan's method on its nodes. `run` returns only when every node is proven clean, or is known not to be."""
 
     def __init__(
-        self, plan: Plan, fleet: Fleet, recorder: Recorder, approvals_hold: Callable[[], Awaitable[str]]
+        self,
+        plan: Plan,
+        fleet: Fleet,
+        recorder: Recorder,
+        approvals_hold: Callable[[], Awaitable[str]],
+        *,
+        detach_s: float | None = None,
     ) -> None:
+        """With `detach_s` the proven fault is left to its node for so long, in seconds, and nothing is judged."""
         self.plan = plan
         self.fleet = fleet
         self.recorder = recorder
@@ -58,7 +65,10 @@ class Experiment:
         }
         self._takeback = Takeback(plan, fleet, self.guards, recorder, record=self._record, reboots=self._reboots)
         self._effect = Effect(plan, self.guards, recorder, self._reboots)
+        self.detached = False
+        self._detach_s = detach_s
         self._stop = asyncio.Event()
+        self._enough = asyncio.Event()
         self._over = asyncio.Event()
         self._lease_watchers: list[asyncio.Task[None]] = []
         self._probers: dict[str, Prober] = {}
@@ -76,6 +86,12 @@ class Experiment:
             self._stop.set()
             await self._record(ev.AbortRequested(at_s=self._now_s, by=by, why=why))
 
+    def enough(self) -> bool:
+        """End the time for which a sustained fault is held, as if it were over; false when it is not being held yet."""
+        if self._sustained and self.recorder.state.phase is Phase.OBSERVE and not self._stop.is_set():
+            self._enough.set()
+        return self._enough.is_set()
+
     async def run(self) -> None:
         """Go through the phases; an error on the way aborts, and nothing keeps the faults from being taken back."""
         method = asyncio.create_task(self._method())
@@ -87,7 +103,7 @@ class Experiment:
         finally:
             stop.cancel()
             await self._takeback.take_back()
-        if not self._stop.is_set() and self.not_run is None:
+        if not self._stop.is_set() and self.not_run is None and not self.detached:
             await self._recovery()
         await self._takeback.release()
         await self._hang_up()
@@ -240,11 +256,14 @@ class Experiment:
                 await self._enter(Phase.PROVE_EFFECT)
                 if not await self._effect.prove():
                     return
+                if self._detach_s is not None:
+                    await self._leave_to_nodes(self._detach_s)
+                    return
             await self._enter(Phase.OBSERVE)
             origin_s = self.recorder.state.injected_at_s or origin_s  # a blow that needed time has told when it fell
             judges += [asyncio.create_task(self._judge(e, origin_s), name=e.id) for e in late]
             if self._sustained:
-                await self._effect.hold()
+                await self._effect.hold(self._enough)
                 await self._finish(judges, 0.0)
             else:
                 await self._finish(judges, self.plan.scenario.observe_s - (self._now_s - origin_s))
@@ -256,6 +275,14 @@ class Experiment:
         finally:
             for task in judges:
                 task.cancel()
+
+    async def _leave_to_nodes(self, for_s: float) -> None:
+        """The nodes that the fault is on take it back by themselves; the others are released as ever."""
+        for name in dict.fromkeys(action.node for action in self.plan.actions):
+            await self.guards[name].detach(for_s)
+            self.detached = True
+            await self.recorder.emit(ev.Detached(at_s=self._now_s, node=name, until_s=self._now_s + for_s))
+            del self.guards[name]
 
     def _from_the_start(self, expectation: Expectation) -> bool:
         """Whether it can be judged before the effect of a blow is proven."""

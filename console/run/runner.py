@@ -46,8 +46,10 @@ class Runner:
         approvals: Iterable[Approval] = (),
         clock: Callable[[], float],
         before: Runner | None = None,
+        detach_s: float | None = None,
     ) -> None:
         """Claim the run. `before` is the trial before this one: its votes and its message to the TPM hold here too.
+        With `detach_s` the proven fault is left to its node for so long, in seconds.
 
         Raises:
             Refused: this plan has run already.
@@ -60,7 +62,7 @@ class Runner:
         earlier = before.preparation if before else None
         votes = [*approvals, *(earlier.authentic() if earlier else ())]
         self.preparation: Preparation = Preparation(plan, fleet, self.recorder, votes, earlier)
-        self.experiment = Experiment(plan, fleet, self.recorder, self.preparation.approvals_hold)
+        self.experiment = Experiment(plan, fleet, self.recorder, self.preparation.approvals_hold, detach_s=detach_s)
         self.closing = Closing(plan, fleet, self.recorder, Outbox(runs.outbox_home()))
         self._launched = asyncio.Event()
         self._given_up: tuple[Reason, str] | None = None
@@ -107,15 +109,16 @@ class Runner:
     async def _close(self) -> None:
         await self._enter(Phase.POST_TEST)
         not_run = self._given_up or self.experiment.not_run
-        if not not_run:
+        if not not_run and not self.experiment.detached:
             await self._see_all_once_more()
             await self.closing.verify(self.preparation.pre_test, self.experiment.stores)
         else:
             await self._leave_stores()
         await self.closing.conclude(not_run)
         telling = asyncio.create_task(self._tell_people())
-        if not_run and self.state.conclusion and self.state.conclusion.outcome in (Outcome.NOT_RUN, Outcome.ABORTED):
-            self._finished.set()  # nothing was broken: there is nothing to write up
+        outcome = self.state.conclusion.outcome if self.state.conclusion else None
+        if (not_run and outcome in (Outcome.NOT_RUN, Outcome.ABORTED)) or outcome is Outcome.HELD:
+            self._finished.set()  # nothing was broken, or nothing judged: there is nothing to write up
         else:
             await self._enter(Phase.WRITE_UP)
         try:

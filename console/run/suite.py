@@ -28,7 +28,7 @@ CALM_FIRST = (
     Category.NODE,
 )
 """Within one risk: what leaves most standing comes first, and a reboot last."""
-WORST_FIRST = (Outcome.UNSAFE, Outcome.ABORTED, Outcome.FAILED, Outcome.NOT_RUN, Outcome.PASSED)
+WORST_FIRST = (Outcome.UNSAFE, Outcome.ABORTED, Outcome.FAILED, Outcome.NOT_RUN, Outcome.PASSED, Outcome.HELD)
 """What a suite's exit code tells, where several things happened: a skipped test never hides a failed one."""
 
 
@@ -51,8 +51,9 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def word(self) -> Word:
-        """PASS, FAIL, or SKIP for what was not run."""
-        return "PASS" if self.outcome is Outcome.PASSED else "SKIP" if self.outcome is Outcome.NOT_RUN else "FAIL"
+        """PASS, FAIL, or SKIP for what was not run or not judged."""
+        words: dict[Outcome, Word] = {Outcome.PASSED: "PASS", Outcome.NOT_RUN: "SKIP", Outcome.HELD: "SKIP"}
+        return words.get(self.outcome, "FAIL")
 
 
 class SuiteResult(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from console.events import Concluded
 from console.state import RunState
 from console.terms import Outcome, Reason, Status
@@ -31,6 +33,7 @@ def propose(state: RunState, not_run: tuple[Reason, str] | None = None) -> Propo
     """Outcome, reason and sentence. What is unsafe outweighs an abort, that outweighs a failure."""
     return (
         _unsafe(state)
+        or _held(state)
         or _stopped(state)
         or (not_run and (Outcome.NOT_RUN, *not_run))
         or _fault(state)
@@ -41,7 +44,7 @@ def propose(state: RunState, not_run: tuple[Reason, str] | None = None) -> Propo
 
 def _unsafe(state: RunState) -> Proposal | None:
     for name, node in sorted(state.nodes.items()):
-        if node.arming_at_s is None or node.clean is Status.PASS:
+        if node.arming_at_s is None or node.clean is Status.PASS or node.detached_until_s is not None:
             continue
         if node.clean is Status.FAIL or node.reverted is Status.FAIL:
             why = node.clean_evidence or node.reverted_evidence
@@ -85,6 +88,15 @@ def _fault(state: RunState) -> Proposal | None:
                 Reason.INCONCLUSIVE,
                 f"{name}: the fault could not be proven to the end: {later[-1].evidence}",
             )
+    return None
+
+
+def _held(state: RunState) -> Proposal | None:
+    for name, node in sorted(state.nodes.items()):
+        if node.detached_until_s is not None:
+            clock = datetime.fromtimestamp(node.detached_until_s).astimezone().strftime("%H:%M:%S")
+            by_itself = f"{name} holds the fault by itself until {clock}, then takes it back and proves itself clean"
+            return Outcome.HELD, Reason.NONE, f"{by_itself}; nothing was judged"
     return None
 
 

@@ -177,6 +177,8 @@ def describe(event: ev.AnyEvent) -> tuple[str, str, str]:
             return ("✓" if event.sufficient else "○"), f"approval: {event.summary}", GOOD if event.sufficient else QUIET
         case ev.Arming() | ev.Armed() | ev.Injecting() | ev.Injected() | ev.Reverting() | ev.Released():
             return _describe_guard(event)
+        case ev.Detached():
+            return "◷", f"{event.node} holds the fault by itself from here on", "bold"
         case ev.RecoveryMeasured():
             return "◷", f"recovered in {event.seconds:.2f} s ± {event.error_s:.2f}", f"{GOOD} bold"
         case ev.NodeBooted():

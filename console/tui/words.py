@@ -34,6 +34,7 @@ _OUTCOME = {
     Outcome.NOT_RUN: ("○ not run", QUIET),
     Outcome.ABORTED: ("! aborted", WARN),
     Outcome.UNSAFE: ("✗ UNSAFE", f"{BAD} bold"),
+    Outcome.HELD: ("● held", WARN),
 }
 
 
