@@ -29,6 +29,10 @@ class ItemBrief(msgspec.Struct, frozen=True):
     required: bool = True
     automatic: bool = True
     """For checklist items: the console verifies it; otherwise a person ticks it."""
+    alert: str = ""
+    """The alert that an expectation is about, as Prometheus writes it; empty: it is about none."""
+    alert_is: Literal["", "fired", "cleared"] = ""
+    """What is expected of the alert."""
 
 
 class RunStarted(Event, frozen=True, tag="run-started"):

@@ -18,6 +18,7 @@ def all_sections(state: RunState) -> list[Section]:
         sections.tested(state),
         sections.approvals(state),
         sections.expectations(state),
+        sections.alerts(state),
         sections.steady_state(state),
         sections.safety(state),
         sections.checklist(state),

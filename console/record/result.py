@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from console.record.alerts import AlertTimes, alert_times
 from console.state import ItemState, RunState, presumed_outcome
 from console.terms import Outcome, Reason, Status
 
@@ -25,6 +26,9 @@ class Expected(msgspec.Struct, frozen=True):
     outcome: Status
     observed: str
     attested: bool = False
+    after_s: float | None = None
+    """When it was met, in seconds after the injection, or the revert where it counts from that."""
+    error_s: float | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -73,6 +77,8 @@ class Result(msgspec.Struct, frozen=True):
     revert_proven: bool
     recovery: Recovery | None
     expectations: tuple[Expected, ...]
+    alerts: tuple[AlertTimes, ...]
+    """When each alert fired and cleared; null: it was not seen to."""
     checklist: Checklist
     metrics: dict[str, Metric]
     thermal: Thermal
@@ -93,8 +99,10 @@ def result(state: RunState) -> Result:
         revert_proven=state.revert_proven,
         recovery=Recovery(measured.seconds, measured.error_s, measured.breakdown) if measured else None,
         expectations=tuple(
-            Expected(item.brief.id, item.status, item.observed, item.attested) for item in state.expectations.values()
+            Expected(item.brief.id, item.status, item.observed, item.attested, item.after_s, item.error_s)
+            for item in state.expectations.values()
         ),
+        alerts=alert_times(state),
         checklist=Checklist(_items(state.pre), _items(state.post)),
         metrics={
             name: Metric(min=min(values), max=max(values), last=values[-1])

@@ -10,6 +10,7 @@ import msgspec
 
 from console import events as ev
 from console.plot.boot import boot_lines
+from console.record.alerts import alert_line, alert_times
 from console.record.timeline import told
 from console.state import ItemState, RunState, newest_approvals, presumed_outcome
 from console.terms import Outcome, Status
@@ -200,6 +201,12 @@ def expectations(state: RunState) -> Section:
         attested = f", the word of {item.by or 'a person'}" if item.attested else ""
         lines.append(f"{word}: {brief.title}{when}{limit}{extra}{attested}" + _after_colon(item.observed))
     return section("Expectations", lines)
+
+
+def alerts(state: RunState) -> Section:
+    """When each expected alert fired and when it cleared; empty where none was expected or injected."""
+    found = alert_times(state) if state.injected_at_s is not None else ()
+    return section("Alerts", (alert_line(times, state) for times in found))
 
 
 def boots(state: RunState) -> Section:

@@ -81,6 +81,7 @@ def one_test(
         sections.tested(state),
         sections.result(state),
         sections.expectations(state),
+        sections.alerts(state),
         sections.boots(state),
         sections.steady_state(state),
         sections.safety(state),

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from console import events as ev
 from console import notify
 from console.errors import Refused
@@ -15,6 +17,8 @@ from console.nodes.guard import hand_reverts
 from console.nodes.sampler import ServiceSample
 from console.plan.approval import Approval, encode
 from console.plan.plan import Plan, save
+from console.plan.probe import AlertProbe, alert_words
+from console.plan.scenario import Expectation
 from console.record import runs
 from console.record.home import private_folder, write_atomically
 from console.record.journal import Journal
@@ -176,10 +180,7 @@ class Runner:
             observe_s=scenario.observe_s,
             revert_limit_s=max((fault.revert_limit_s for fault in faults), default=0.0),
             steady_state=tuple(ev.ItemBrief(item.id, item.title) for item in scenario.steady_state),
-            expectations=tuple(
-                ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required)
-                for e in scenario.expectations
-            ),
+            expectations=tuple(_brief(expectation) for expectation in scenario.expectations),
             pre=pre_items(plan, self.fleet.inventory),
             post=post_items(plan, self.fleet.inventory),
             trials=plan.trials,
@@ -312,6 +313,14 @@ class Runner:
         """
         await self.closing.sign(verdict, by, note, issues, gaps)
         self._finished.set()
+
+
+def _brief(e: Expectation) -> ev.ItemBrief:
+    brief = ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required)
+    if not isinstance(e.probe, AlertProbe):
+        return brief
+    what: Literal["fired", "cleared"] = "fired" if e.probe.state == "firing" else "cleared"
+    return msgspec.structs.replace(brief, alert=alert_words(e.probe), alert_is=what)
 
 
 def _words(seen: ServiceSample) -> str:

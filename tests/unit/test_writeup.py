@@ -178,12 +178,15 @@ def test_the_result_object_has_the_agreed_fields() -> None:
     told = json.loads(encode_result(result(state)))
     assert list(told) == [
         "run", "scenario", "outcome", "reason", "digest", "started", "effect_proven", "revert_proven", "recovery",
-        "expectations", "checklist", "metrics", "thermal",
+        "expectations", "alerts", "checklist", "metrics", "thermal",
     ]  # fmt: skip
     assert (told["outcome"], told["reason"], told["effect_proven"], told["revert_proven"]) == ("passed", "", True, True)
     assert told["started"] == "2026-09-21T14:13:20Z"
     assert told["recovery"] == {"seconds": 2.5, "error_s": 0.02, "breakdown": {}}
-    assert told["expectations"] == [{"id": "health", "outcome": "pass", "observed": "200", "attested": False}]
+    (health,) = told["expectations"]
+    assert health == {
+        "id": "health", "outcome": "pass", "observed": "200", "attested": False, "after_s": 2.5, "error_s": 0.4,
+    }  # fmt: skip
     assert told["metrics"] == {"redfin/restarts:llm-gateway": {"min": 0.0, "max": 2.0, "last": 1.0}}
     assert told["thermal"] == {"hash": "H", "delivered": True}
 
@@ -192,3 +195,40 @@ def test_the_result_of_a_broken_off_journal_is_interrupted() -> None:
     told = result(fold_all(passed_events()))
     assert (told.outcome, told.reason) == (Outcome.ABORTED, Reason.INTERRUPTED)
     assert result(RunState()).recovery is None
+
+
+def alerted(*more: ev.AnyEvent) -> RunState:
+    """A run that expected an alert to fire and to clear."""
+    briefs = (
+        ev.ItemBrief("fires", "f", 20, alert='EventsLate{node="bluefin"}', alert_is="fired"),
+        ev.ItemBrief("clears", "c", 30, after="revert", alert='EventsLate{node="bluefin"}', alert_is="cleared"),
+    )
+    first, *rest = passed_events()
+    assert isinstance(first, ev.RunStarted)
+    return fold_all([msgspec.structs.replace(first, expectations=briefs), *rest, *more])
+
+
+def told(name: str, status: Status, after_s: float | None = None) -> ev.ExpectationJudged:
+    error_s = None if after_s is None else 0.6
+    return ev.ExpectationJudged(at_s=T0 + 20, id=name, status=status, observed="o", after_s=after_s, error_s=error_s)
+
+
+def test_when_an_alert_fired_and_cleared_is_told_everywhere() -> None:
+    state = alerted(told("fires", Status.PASS, 6.21), told("clears", Status.PASS, 14.0))
+    line = 'EventsLate{node="bluefin"}: fired 6.2 s ± 0.6 after the injection, cleared 14.0 s ± 0.6 after the revert'
+    assert sections.alerts(state).lines == (line,)
+    assert f"Alerts\n- {line}" in written(state).content
+    (times,) = json.loads(encode_result(result(state)))["alerts"]
+    assert times == {
+        "alert": 'EventsLate{node="bluefin"}',
+        "fired": {"seconds": 6.21, "error_s": 0.6, "after": "inject"},
+        "cleared": {"seconds": 14.0, "error_s": 0.6, "after": "revert"},
+    }
+
+
+def test_an_alert_that_was_not_seen_has_no_time() -> None:
+    state = alerted(told("fires", Status.FAIL), told("clears", Status.UNKNOWN))
+    (line,) = sections.alerts(state).lines
+    assert line == 'EventsLate{node="bluefin"}: not seen to have fired, unknown whether it has cleared'
+    (times,) = result(state).alerts
+    assert (times.fired, times.cleared) == (None, None)

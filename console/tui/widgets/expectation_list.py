@@ -7,6 +7,7 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
+from console.record.alerts import spell
 from console.state import ExpectationState, RunState
 from console.terms import Status
 from console.tui import words
@@ -74,7 +75,9 @@ def expectation_lines(
     limit = f"by {letter}+{e.brief.within_s:g} s"
     if e.status is not Status.PENDING:
         when = (
-            f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s and width >= NARROW else "") + " s"
+            f"{e.brief.alert_is} after {spell(e.after_s, e.error_s)}"
+            if e.brief.alert and e.after_s is not None and e.status is Status.PASS and width >= NARROW
+            else f"{letter}+{e.after_s:.2f}" + (f" ± {e.error_s:.2f}" if e.error_s and width >= NARROW else "") + " s"
             if e.after_s is not None
             else limit
         )
