@@ -15,6 +15,10 @@ from console.faults.node_reboot import NodeReboot
 from console.faults.postgres_crash import PostgresCrash
 from console.faults.process_signal import ProcessSignal
 from console.faults.service_restart import ServiceRestart
+from console.faults.store_disk_full import StoreDiskFull
+from console.faults.store_read_only import StoreReadOnly
+from console.faults.store_second_opener import StoreSecondOpener
+from console.faults.store_unmounted import StoreUnmounted
 
 AnyFault = (
     ProcessSignal
@@ -30,4 +34,8 @@ AnyFault = (
     | ComponentKill
     | ComponentDelay
     | ComponentError
+    | StoreDiskFull
+    | StoreUnmounted
+    | StoreReadOnly
+    | StoreSecondOpener
 )

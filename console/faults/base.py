@@ -78,6 +78,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The maintenance window, in seconds since the epoch; None: any time."""
     run_dir: str = "/run/gameday"
     """Where the guard keeps a run's scripts on the node."""
+    undo_dir: str = "/var/lib/gameday"
+    """Where it keeps what has to outlive a reboot."""
     memory_limit_mb: int | None = None
     """What may be taken for the whole of its memory, as the inventory says, in MiB; None: no more is known."""
     memory_disks: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import msgspec
 from console.faults import shell
 from console.faults.base import Held, Scripts, Target
 from console.faults.disk_fill_sh import CLEAN, EFFECT, INJECT, LEVEL, PLACE, PREFLIGHT, RAILS, REVERT
-from console.faults.file_system import STACK
+from console.faults.file_system import APART, STACK
 from console.faults.memory import MB, memory
 from console.terms import Risk
 
@@ -75,7 +75,7 @@ class DiskFill(Held, frozen=True, tag="disk-fill"):
     def scripts(self, target: Target) -> Scripts:
         """Files in a folder of our own, named after the run; removed by that name."""
         head = f"{shell.head(target)}{self._names(target)}"
-        rails = f"{STACK}{memory(target.memory_limit_mb)}{MB}{RAILS}{LEVEL}"
+        rails = f"{STACK}{APART}{memory(target.memory_limit_mb)}{MB}{RAILS}{LEVEL}"
         guarded = f"rails {shlex.join(target.never)}".rstrip() + "\n"
         return Scripts(
             inject=f"{shell.head(target, mark=self.kind)}{self._names(target)}{shell.KEEP}{rails}{guarded}{INJECT}",

@@ -3,15 +3,6 @@
 from __future__ import annotations
 
 RAILS = r"""other='name a folder on another file system with --set path=…'
-no() { # REASON FIX
-  echo "$1"
-  echo "fix: $2"
-  refused=1
-}
-whose() { # FOUND: why it cannot be told, if it cannot
-  why=$(echo "$1" | sed -n 's/^unknown //p' | head -n 1)
-  [ -n "$why" ]
-}
 rails() { # NEVER...: stand in the folder; every reason against filling it
   refused=0 at=''
   cd -P "$path" 2>/dev/null && at=$(pwd -P) || { no "$path is no folder here" "$other"; return; }
@@ -21,19 +12,8 @@ rails() { # NEVER...: stand in the folder; every reason against filling it
   mounted=$(mount_of "$at")
   set +f
   ! whose "$ours" || no "$path cannot be filled safely: $why" "$other"
-  for never do
-    real=$(readlink -f "$never" || echo "$never")
-    case $at/ in "${real%/}"/*) no "$path is in $never, which is never touched" "$other"; continue ;; esac
-    theirs=$({ [ ! -e "$real" ] || room_of "$real"
-      mounts_in "${real%/}" | while read -r device type _; do space_of "$device" "$type"; done; })
-    if [ -n "$theirs" ] && echo "$ours" | grep -qxF "$theirs"; then
-      no "$path shares its space with $never, which is never touched" "$other"
-    elif whose "$theirs"; then no "whether $path shares its space with $never cannot be told: $why" "$other"; fi
-  done
-  guard=$run_dir
-  until [ -e "$guard" ]; do guard=${guard%/*}; [ -n "$guard" ] || guard=/; done
-  [ "$here" != "$(device_of "$guard")" ] ||
-    no "$path is on the file system of $run_dir, in which the guard works" "$other"
+  apart "$other" "$@"
+  apart_from_guard "$other" "$run_dir"
   case $mounted in *' '*' ro,'* | *' '*,ro,* | *' '*,ro' '*) no "$path is mounted read-only" "$other" ;; esac
   if [ -O . ]; then case $(stat -c %A .) in d????-??-? | *[tT]) ;; *) false ;; esac; else false; fi ||
     no "$path may be changed by others than root, who could move the files away" "$other"

@@ -49,3 +49,39 @@ room_of() { # EXISTING PATH: the space of its file system
 """Only file systems that have their space to themselves are known here: btrfs, zfs and overlays share theirs, fuse and
 network file systems do not tell. A file system in a file may grow in the one that holds the file, a thin mapping in
 its pool."""
+
+APART = r"""
+no() { # REASON FIX
+  echo "$1"
+  echo "fix: $2"
+  refused=1
+}
+whose() { # FOUND: why it cannot be told, if it cannot
+  why=$(echo "$1" | sed -n 's/^unknown //p' | head -n 1)
+  [ -n "$why" ]
+}
+apart() { # FIX NEVER...: that the folder `at` of `path`, whose space is `ours`, is in no never path and shares no space
+  fix=$1
+  shift
+  for never do
+    real=$(readlink -f "$never" || echo "$never")
+    case $at/ in "${real%/}"/*) no "$path is in $never, which is never touched" "$fix"; continue ;; esac
+    theirs=$({ [ ! -e "$real" ] || room_of "$real"
+      mounts_in "${real%/}" | while read -r device type _; do space_of "$device" "$type"; done; })
+    if [ -n "$theirs" ] && echo "$ours" | grep -qxF "$theirs"; then
+      no "$path shares its space with $never, which is never touched" "$fix"
+    elif whose "$theirs"; then no "whether $path shares its space with $never cannot be told: $why" "$fix"; fi
+  done
+}
+apart_from_guard() { # FIX FOLDER...: that none of the guard's folders is on the device `here`
+  fix=$1
+  shift
+  for folder do
+    guard=$folder
+    until [ -e "$guard" ]; do guard=${guard%/*}; [ -n "$guard" ] || guard=/; done
+    [ "$here" != "$(device_of "$guard")" ] ||
+      no "$path is on the file system of $folder, in which the guard works" "$fix"
+  done
+}
+"""
+"""Rails against what must not be hit; each reason is one line that a line `fix: …` follows, and sets `refused`."""

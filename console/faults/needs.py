@@ -71,8 +71,8 @@ def _programs(*lines: str, instead: str = "") -> dict[str, Need]:
 NEEDS: dict[str, Need] = {
     **_programs(
         "bash bash",
-        "coreutils base64 cut date dd df du env head id kill mkdir mkfifo mktemp nproc readlink rm seq sleep sort stat",
-        "coreutils sync tail timeout touch tr truncate uname wc",
+        "coreutils base64 chmod cut date dd df du env head id kill ls mkdir mkfifo mktemp mv nproc paste",
+        "coreutils readlink rm rmdir seq sleep sort stat sync tail timeout touch tr truncate uname wc",
         "dash sh",
         "findutils find xargs",
         "grep grep",
@@ -88,7 +88,7 @@ NEEDS: dict[str, Need] = {
         "sed sed",
         "systemd journalctl systemctl systemd-run",
         "systemd-sysv reboot",
-        "util-linux dmesg findmnt flock losetup mount nsenter setsid umount unshare",
+        "util-linux dmesg findmnt flock losetup mount nsenter setpriv setsid umount unshare",
     ),
     **_programs("stress-ng stress-ng", instead="a loop of its own does the work"),
     **_programs("strace strace", instead="only processes with libfiu's preload can be reached"),

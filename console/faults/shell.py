@@ -18,23 +18,28 @@ alive() { # PID: when it started; empty when it is gone
 """
 """A pid alone may be another process by now: with its start time (field 22 of stat) it is not."""
 
-MEMBERS = """\
-args() { if [ -d /proc/self ]; then tr '\\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o args= -p "$1"; fi; }
-main=$(systemctl show -p MainPID --value "$unit")
-[ "${main:-0}" -gt 1 ] || { echo "$unit has no main process: nothing was signalled"; exit 1; }
-group=$(systemctl show -p ControlGroup --value "$unit")
+MEMBERS_OF = """\
 in_group() {
   case $group in /?*) cat "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" ;; esac
 }
-# The unit's processes: its cgroup, its main process and all below that; never this script or what started it.
-members=$({ in_group 2>/dev/null || :; echo; ps -A -o pid= -o ppid=; } | awk -v main="$main" -v me=$$ '
-  NF == 1 { member[$1] }
-  NF == 2 { parent[$1] = $2 }
-  END {
-    for (p = me; p in parent; p = parent[p]) own[p]
-    for (pid in parent) { for (p = pid; p in parent && p != main; ) p = parent[p]; if (p == main) member[pid] }
-    for (pid in member) if (pid > 1 && !(pid in own)) print pid
-  }')
+members_of() { # MAIN: pids of $unit: its cgroup, that process and all below it; never this script or what started it
+  group=$(systemctl show -p ControlGroup --value "$unit")
+  { in_group 2>/dev/null || :; echo; ps -A -o pid= -o ppid=; } | awk -v main="$1" -v me=$$ '
+    NF == 1 { member[$1] }
+    NF == 2 { parent[$1] = $2 }
+    END {
+      for (p = me; p in parent; p = parent[p]) own[p]
+      for (pid in parent) { for (p = pid; p in parent && p != main; ) p = parent[p]; if (p == main) member[pid] }
+      for (pid in member) if (pid > 1 && !(pid in own)) print pid
+    }'
+}
+"""
+
+MEMBERS = f"""\
+{MEMBERS_OF}args() {{ if [ -d /proc/self ]; then tr '\\0' ' ' <"/proc/$1/cmdline"; else ps -ww -o args= -p "$1"; fi; }}
+main=$(systemctl show -p MainPID --value "$unit")
+[ "${{main:-0}}" -gt 1 ] || {{ echo "$unit has no main process: nothing was signalled"; exit 1; }}
+members=$(members_of "$main")
 """
 """What a unit consists of: `main` and `members`; and `args PID`, a process's command line."""
 

@@ -22,6 +22,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    SecondOpenerProbe,
     ServiceProbe,
     StoreProbe,
     WritesProbe,
@@ -122,6 +123,11 @@ def question(probe: AnyProbe) -> str:
             risen = f"has risen by {probe.points:g} points"
             back = f"is as before, give or take {probe.slack:g} points"
             return f"on {probe.node}: the use of memory {risen if probe.state == 'risen' else back}"
+        case SecondOpenerProbe():
+            return (
+                f"on {probe.node}: the second process that opens store {probe.store} ends within {probe.within_s:g} s, "
+                f"not with exit 0, and says '{probe.says}'"
+            )
         case StoreProbe():
             return f"on {probe.node}: {store_words(probe)}"
         case LoadProbe():

@@ -34,11 +34,11 @@ class HttpProbe(Probe, frozen=True, tag="http"):
 
 class ServiceProbe(Probe, frozen=True, tag="service"):
     """Ask the service manager. `auto-restarted`: NRestarts rose, or activating/auto-restart was seen; `restarted`:
-    a new InvocationID and active again."""
+    a new InvocationID and active again; `undisturbed`: active, and never started anew since the baseline."""
 
     node: str
     service: Text
-    state: Literal["active", "auto-restarted", "restarted"] = "active"
+    state: Literal["active", "auto-restarted", "restarted", "undisturbed"] = "active"
     unit: str = ""
     """Filled in by the plan."""
 
@@ -147,7 +147,7 @@ class FilesystemProbe(Probe, frozen=True, tag="filesystem"):
     node: str
     state: Literal["risen", "at-level", "fallen-back"]
     path: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^(/[^\n]*)?$", description="an absolute path")] = ""
-    """Empty: what the scenario's disk-fill fills on that node; filled in by the plan."""
+    """Empty: what the scenario's disk-fill or store-disk-full fills on that node; filled in by the plan."""
     points: Annotated[float, msgspec.Meta(gt=0, le=100)] = 5.0
     percent: Annotated[float, msgspec.Meta(gt=0, le=100)] = 90.0
     slack: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0
@@ -215,6 +215,20 @@ class ComponentProbe(Probe, frozen=True, tag="component"):
     process: str = ""
 
 
+class SecondOpenerProbe(Probe, frozen=True, tag="second-opener"):
+    """What became of the process that a store-second-opener started: it has ended by itself, not with exit 0, and said
+    why."""
+
+    store: Text
+    says: Annotated[str, msgspec.Meta(max_length=2000)] = "LOCKED"
+    """A regular expression that is found in what it said."""
+    within_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 5.0
+    """It ended so soon, in seconds."""
+    node: str = ""
+    """Filled in by the plan, with the fault's folder on that node."""
+    folder: str = ""
+
+
 AnyProbe = (
     HttpProbe
     | ServiceProbe
@@ -232,6 +246,7 @@ AnyProbe = (
     | StoreProbe
     | MetricProbe
     | ComponentProbe
+    | SecondOpenerProbe
 )
 
 

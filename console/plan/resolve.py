@@ -12,6 +12,7 @@ from console.errors import BadInput, near_match
 from console.faults.base import DatabaseTarget, StoreTarget, Target
 from console.faults.disk_fill import DiskFill
 from console.faults.node_reboot import NodeReboot
+from console.faults.store_disk_full import StoreDiskFull
 from console.plan import components, peers, stores, strict, writers
 from console.plan.inventory import Inventory, Node, Service
 from console.plan.plan import Plan, PlannedAction, PlannedNode, asked_at
@@ -29,6 +30,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    SecondOpenerProbe,
     ServiceProbe,
     SqlProbe,
     StoreProbe,
@@ -198,6 +200,8 @@ class _Resolver:
             return self.writes(probe, *at)
         if isinstance(probe, StoreProbe):
             return self.records(probe, *at)
+        if isinstance(probe, SecondOpenerProbe):
+            return self.second_opener(probe, *at)
         if isinstance(probe, (ConnectionsProbe, IntegrityProbe)):
             self.database(probe.database, *at, "database")
         elif isinstance(probe, FilesystemProbe):
@@ -213,10 +217,12 @@ class _Resolver:
         return probe
 
     def filled(self, node: str, *at: str | int) -> str:
-        """The path that the scenario's disk-fill fills on that node."""
+        """The path that the scenario's disk-fill or store-disk-full fills on that node."""
         for action in self.scenario.method:
             if action.node == node and isinstance(action.fault, DiskFill):
                 return action.fault.path
+            if action.node == node and isinstance(action.fault, StoreDiskFull) and action.store:
+                return self.store(action.store, *at).path
         raise self._bad(f"'path' is missing, and no disk-fill of this scenario fills a path on {node}", *at)
 
     def writes(self, probe: WritesProbe, *at: str | int) -> WritesProbe:
@@ -224,6 +230,16 @@ class _Resolver:
         found = writers.located(probe, self.scenario, self.inventory, self.run)
         if found is None:
             raise self._bad(f"no postgres-crash of '{probe.database}' in the method, so there is no writer", *at)
+        return found
+
+    def second_opener(self, probe: SecondOpenerProbe, *at: str | int) -> SecondOpenerProbe:
+        self.store(probe.store, *at, "store")
+        wrong = stores.unreadable(probe)
+        if wrong:
+            raise self._bad(wrong, *at, "says")
+        found = stores.opened_again(probe, self.scenario, self.inventory, self.run)
+        if found is None:
+            raise self._bad(f"no store-second-opener of '{probe.store}' in the method", *at)
         return found
 
     def records(self, probe: StoreProbe, *at: str | int) -> StoreProbe:
@@ -284,6 +300,7 @@ class _Resolver:
             never=node.never,
             window=self.window.epochs if self.window else None,
             run_dir=node.run_dir,
+            undo_dir=node.undo_dir,
             memory_disks=node.memory_disks,
             memory_limit_mb=node.memory_limit_mb,
         )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from console.faults.store_second_opener import StoreSecondOpener
 from console.plan.inventory import Inventory
-from console.plan.probe import StoreProbe
+from console.plan.probe import SecondOpenerProbe, StoreProbe
 from console.plan.scenario import Scenario
 
 
@@ -20,13 +21,25 @@ def located(probe: StoreProbe, inventory: Inventory, run: str) -> StoreProbe:
     )
 
 
-def unreadable(probe: StoreProbe) -> str:
+def opened_again(
+    probe: SecondOpenerProbe, scenario: Scenario, inventory: Inventory, run: str
+) -> SecondOpenerProbe | None:
+    """The probe with the folder of its fault, the action's on its node, see nodes/scripts.py; None: there is none."""
+    node = inventory.stores[probe.store].node
+    here = [action for action in scenario.method if action.node == node]
+    for number, action in enumerate(here, start=1):
+        if isinstance(action.fault, StoreSecondOpener) and action.store == probe.store:
+            return msgspec.structs.replace(probe, node=node, folder=f"{inventory.nodes[node].run_dir}/{run}/{number}")
+    return None
+
+
+def unreadable(probe: StoreProbe | SecondOpenerProbe) -> str:
     """What is wrong with the probe's own words; empty: nothing.
 
     >>> unreadable(StoreProbe(store="sigil", state="refuses", says="full|("))
     "'says' is no regular expression: missing ), unterminated subpattern at position 5"
     """
-    if probe.says and probe.state != "refuses":
+    if isinstance(probe, StoreProbe) and probe.says and probe.state != "refuses":
         return f"'says' is for the state 'refuses', this is '{probe.state}'"
     try:
         re.compile(probe.says)

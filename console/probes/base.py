@@ -23,6 +23,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    SecondOpenerProbe,
     ServiceProbe,
     StoreProbe,
     WritesProbe,
@@ -107,6 +108,7 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
         memory,
         metric,
         ping,
+        second_opener,
         service,
         sql,
         store,
@@ -131,6 +133,8 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
             return writes.WritesProber(probe, around.node(probe.node), around.database(probe.database))
         case IntegrityProbe():
             return integrity.IntegrityProber(probe, around.database(probe.database))
+        case SecondOpenerProbe():
+            return second_opener.SecondOpenerProber(probe, around.node(probe.node))
         case FilesystemProbe():
             return filesystem.FilesystemProber(probe, around.node(probe.node))
         case MemoryProbe():

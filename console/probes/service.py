@@ -15,6 +15,8 @@ from console.terms import Status
 
 PROPERTIES = ("ActiveState", "SubState", "NRestarts", "InvocationID", "Result")
 TIMEOUT_S = 5.0
+HAPPENINGS = ("auto-restarted", "restarted")
+"""States of the probe that something which happened meets for good."""
 
 
 class UnitSeen(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class ServiceProber(PlainProber):
         now_s = time.time()
         status, text = self.judge(seen)
         told = Observation(status, text, now_s, max(0.0, now_s - began_s), {"restarts": float(seen.restarts)})
-        if status is Status.PASS and self._probe.state != "active":
+        if status is Status.PASS and self._probe.state in HAPPENINGS:
             self._met = told
         return told
 
@@ -73,6 +75,10 @@ class ServiceProber(PlainProber):
             return (Status.PASS if seen.active == "active" else Status.FAIL), seen.words
         if before is None:
             return Status.UNKNOWN, "its state before is not known"
+        if self._probe.state == "undisturbed":
+            same = seen.invocation == before.invocation and seen.restarts == before.restarts
+            text = seen.words if same else f"it was started anew, {seen.words}"
+            return (Status.PASS if same and seen.active == "active" else Status.FAIL), text
         if self._probe.state == "restarted":
             if seen.invocation == before.invocation:
                 return Status.FAIL, f"still the same invocation, {seen.words}"

@@ -14,6 +14,7 @@ from console.plan.plan import Plan
 from console.plan.probe import AlertProbe, ServiceProbe
 from console.plan.scenario import Expectation
 from console.probes.base import Prober, Unasked, prober
+from console.probes.service import HAPPENINGS
 from console.record.journal import JournalError
 from console.run.effect import Effect
 from console.run.judging import Judgement, ask_until_pass, judge
@@ -364,7 +365,7 @@ class Experiment:
 def _latches(expectation: Expectation) -> bool:
     """Whether the probe compares with the baseline, so that it cannot be met before the fault has acted."""
     probe = expectation.probe
-    return isinstance(probe, AlertProbe) or (isinstance(probe, ServiceProbe) and probe.state != "active")
+    return isinstance(probe, AlertProbe) or (isinstance(probe, ServiceProbe) and probe.state in HAPPENINGS)
 
 
 def _sentence(error: Exception) -> str:
