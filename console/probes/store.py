@@ -14,6 +14,8 @@ from console.terms import Status
 SLACK_S = 1.0
 """What a loaded node and link may add to an answer before it is missed, in seconds."""
 
+NOTHING = "no record was acknowledged, so that none could be lost"
+
 
 class StoreProber(PlainProber):
     """Asks one question about a store, of the writer that all such questions of a run share and that the run ends."""
@@ -128,6 +130,8 @@ class StoreProber(PlainProber):
 
 
 def whole(found: ReadBack) -> Observation:
-    """What reading everything back means."""
+    """What reading everything back means; where nothing was acknowledged there was nothing to keep."""
+    if not (found.account.acknowledged or found.extra):
+        return Observation(Status.UNKNOWN, NOTHING, time.time())
     bad = found.data_lost or found.extra or not found.told
     return Observation(Status.FAIL if bad else Status.PASS, str(found), time.time(), data_lost=found.data_lost)

@@ -107,7 +107,7 @@ class ReadBack(msgspec.Struct, frozen=True):
         parts = [str(self.account)] if self.account.data_lost or not (self.unread or self.strange) else []
         parts += [f"keys that were never written by us: {self.strange}"] if self.strange else []
         parts += [f"could not be read back: {self.unread}"] if self.unread else []
-        parts += [f"its keys could not be listed: {self.unlisted}"] if self.unlisted else []
+        parts += [f"its keys could not be listed: {self.unlisted}"] if self.unlisted not in ("", self.unread) else []
         return "; ".join(parts)
 
 

@@ -141,24 +141,45 @@ class Web:
 
     def _answer(self, link: socket.socket, end_s: float) -> Answer:
         said = b""
-        while True:
+        while not complete(said):
             link.settimeout(left_s(end_s))
             more = link.recv(65536)
             if not more:
                 break
             said += more
         head, found, content = said.partition(b"\r\n\r\n")
-        lines = head.split(b"\r\n")
-        words = lines[0].split(None, 2)
-        if not found or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        words = head.split(None, 2)
+        if not found or len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
             why = b"it closed the connection without an answer" if not said else b"not HTTP: " + said[:40]
             return GONE, 0, why
-        told = [line.partition(b":")[2] for line in lines if line.lower().startswith(b"content-length:")]
-        if told and len(content) < int(told[0]):
+        if header(head, b"transfer-encoding"):
+            return GONE, 0, b"it answers in pieces to HTTP/1.0, which is not understood"
+        if len(content) < int(header(head, b"content-length") or 0):
             return GONE, 0, b"it closed the connection in the middle of an answer"
         code = int(words[1])
         kind = ACKNOWLEDGED if 200 <= code < 300 else ABSENT if code == 404 else REFUSED
         return kind, code, content
+
+
+def header(head: bytes, name: bytes) -> bytes:
+    """That header's value; empty: it is not there."""
+    lines = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return next((value.strip() for key, _, value in lines if key.strip().lower() == name), b"")
+
+
+def complete(said: bytes) -> bool:
+    """Whether that is a whole answer, though the connection may stay open.
+
+    >>> complete(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok"), complete(b"HTTP/1.1 200 OK\\r\\n\\r\\nok")
+    (True, False)
+    >>> complete(b"HTTP/1.1 204 No Content\\r\\n\\r\\n"), complete(b"HTTP/1.1 204 No Content\\r\\n")
+    (True, False)
+    """
+    head, found, content = said.partition(b"\r\n\r\n")
+    length = header(head, b"content-length")
+    if not found:
+        return False
+    return len(content) >= int(length) if length.isdigit() else head.split(None, 2)[1:2] == [b"204"]
 
 
 def left_s(end_s: float) -> float:

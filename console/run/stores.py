@@ -8,6 +8,7 @@ from console.fleet import Fleet
 from console.plan.plan import Plan
 from console.plan.probe import StoreProbe
 from console.plan.stores import store_probes
+from console.probes.store import NOTHING
 from console.probes.store_writer import NoWriter, StoreWriter
 from console.run.checklist import Finding
 from console.terms import Status
@@ -84,9 +85,9 @@ class Stores:
         if not found.told and not bad:
             self._why[name] = str(found)
             return
-        self._told[name] = Finding(
-            Status.FAIL if bad else Status.PASS, f"{writer.where}: {found}; {await cleared(writer)}"
-        )
+        status = Status.FAIL if bad else Status.PASS if found.account.acknowledged else Status.UNKNOWN
+        said = NOTHING if status is Status.UNKNOWN else str(found)
+        self._told[name] = Finding(status, f"{writer.where}: {said}; {await cleared(writer)}")
         await writer.close()
 
     async def close(self) -> list[str]:

@@ -22,6 +22,8 @@ class Liar:
     """The methods that never get an answer."""
     forgets: bool = False
     """It acknowledges, and does not keep."""
+    lingers: bool = False
+    """It keeps connections open, although it was asked to close them."""
     no_delete: bool = False
     no_list: bool = False
     url: str = ""
@@ -62,6 +64,8 @@ class Liar:
             line = f"HTTP/1.1 {code} {REASONS[code]}\r\nContent-Length: {len(said)}\r\nConnection: close\r\n\r\n"
             writer.write(line.encode() + said)
             await writer.drain()
+            if self.lingers:
+                await reader.read()
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
             return  # it died, or who asked went away
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from console.plan.probe import StoreProbe
 from console.probes.base import Observation
 from console.probes.store import StoreProber
 from console.probes.store_writer import StoreWriter
-from console.run.stores import cleared
+from console.run.stores import Stores, cleared
 from console.terms import Status
 from tests.integration.endpoint import Endpoint, endpoint
 from tests.integration.liar import FULL, Liar, liar
@@ -36,6 +38,15 @@ class Beside:
 
     def another(self, **said: object) -> StoreWriter:
         made = StoreWriter(self.probe("writes", **said), self.node, lease_s=3.0, limit_s=LIMIT_S, period_s=0.01)
+        self.stack.push_async_callback(made.close)
+        return made
+
+    def stores(self) -> Stores:
+        """All the stores of a run, which is this one."""
+        asked = SimpleNamespace(steady_state=(SimpleNamespace(probe=self.probe("writes")),), expectations=())
+        plan: Any = SimpleNamespace(scenario=asked, lease_s=3.0)
+        fleet: Any = SimpleNamespace(node=lambda name: self.node)
+        made = Stores(plan, fleet)
         self.stack.push_async_callback(made.close)
         return made
 
@@ -64,6 +75,7 @@ async def beside(tmp_path: Path) -> AsyncIterator[Beside]:
 
 async def test_a_store_that_keeps_its_word_is_whole_and_left_without_our_records(beside: Beside) -> None:
     beside.store.records["their-own"] = b"value"
+    beside.store.lingers = True
     await beside.written()
     kept = len(beside.writer.ledger.acknowledged)
     seen = await beside.ask("whole")
@@ -171,6 +183,10 @@ async def test_a_lost_link_is_no_fault_of_the_store_and_what_went_unseen_is_not_
 
 async def test_records_that_a_store_cannot_delete_stay_and_it_is_said(beside: Beside) -> None:
     beside.store.no_delete = beside.store.no_list = True
+    beside.store.refusal = FULL
+    await beside.writer.start()
+    assert (await beside.ask("whole")).status is UNKNOWN
+    beside.store.refusal = ""
     await beside.written()
     assert (await beside.ask("whole")).text == (
         f"all {len(beside.store.records)} acknowledged records are there; its keys could not be listed: no listing here"
@@ -178,3 +194,32 @@ async def test_records_that_a_store_cannot_delete_stay_and_it_is_said(beside: Be
     assert (await cleared(beside.writer)).endswith("records of this run stay in it: no listing here")
     told = await cleared(beside.another(can_delete=False))
     assert told == "its 0 records of this run stay in it, as it cannot delete"
+
+
+async def test_what_cannot_be_told_at_the_end_is_unknown_and_told_once_it_can_be(beside: Beside) -> None:
+    stores = beside.stores()
+    assert (await stores.verify(), await stores.close()) == ([], [])
+    beside.writer = stores.writers["sigil"]
+    await beside.written(2)
+    await beside.store.die()
+    (seen,) = await stores.verify()
+    assert (seen.status, seen.evidence.partition("; ")[2]) == (UNKNOWN, "the records of this run stay in it")
+    assert "Connection refused" in seen.evidence
+    await beside.store.start()
+    for _ in range(2):  # it is told for good
+        (seen,) = await stores.verify()
+        kept = len(beside.writer.ledger.acknowledged)
+        told = f"all {kept} acknowledged records are there; the {kept} records of this run were deleted"
+        assert (seen.status, seen.evidence) == (PASS, f"store sigil on bluefin: {told}")
+    assert (await stores.close(), beside.store.records) == ([], {})
+
+
+async def test_a_run_that_ends_early_leaves_no_record_or_says_where_they_stay(beside: Beside) -> None:
+    for no_delete in (False, True):
+        beside.store.no_delete = no_delete
+        stores = beside.stores()
+        beside.writer = stores.writers["sigil"]
+        await beside.written(1)
+        stays = await stores.close()
+        assert bool(beside.store.records) is no_delete
+        assert [text.partition(" stay in it: ")[2] for text in stays] == ["this store only grows"] * no_delete
