@@ -74,6 +74,15 @@ def test_a_full_disk_is_said_survived_and_got_over(tmp_path: Path, name: str, en
         assert all(program.get(key).body == VALUE for key in acknowledged)
 
 
+def test_where_nothing_can_be_logged_a_client_is_told_all_the_same(tmp_path: Path) -> None:
+    with running("store", tmp_path / "disk", disk=True) as program:
+        assert program.process.stdout
+        program.process.stdout.close()
+        program.fill()
+        put_until_full(program)
+        assert program.put("again", VALUE).content["errno"] == "ENOSPC"
+
+
 @each_kind
 def test_on_a_read_only_file_system_reads_go_on(tmp_path: Path, name: str, environment: dict[str, str]) -> None:
     with running(name, tmp_path / "disk", disk=True, environment=environment) as program:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import lmdb
 
-from console.lab.services.say import say
 from console.lab.services.stack.folder import Folder
+from console.lab.services.stack.log import log
 from console.lab.services.stack.records import Records
 from console.lab.services.stack.records_web import answer
 from console.lab.services.stack.trouble import EngineError
@@ -91,6 +91,6 @@ def main() -> int:
     records = Records("lightning", LMDB(), folder, flaw)
     records.start()  # what it cannot open yet it opens later; /health says so until then
     server = Server(os.environ["STACK_HOST"], int(os.environ["STACK_PORT"]), lambda asked: answer(records, asked))
-    say(f"lightning: LMDB on port {server.server_port}")
+    log(f"lightning: LMDB on port {server.server_port}")
     server.serve_forever(poll_interval=3600)
     return 0

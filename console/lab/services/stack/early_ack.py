@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from console.lab.services.say import say
+from console.lab.services.stack.log import log
 from console.lab.services.stack.trouble import Trouble
 
 DELAY_S = 0.5
@@ -39,5 +39,5 @@ class Later:
             try:
                 self._store(key, value)
             except Trouble as trouble:
-                say(f"lost {key.decode(errors='replace')}, which was acknowledged: {trouble}")
+                log(f"lost {key.decode(errors='replace')}, which was acknowledged: {trouble}")
             self._pending.pop(key, None)

@@ -21,9 +21,9 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from console.lab.services.say import say
 from console.lab.services.stack.adapter import Adapter
 from console.lab.services.stack.bus import HOST, Bus
+from console.lab.services.stack.log import log
 from console.lab.services.stack.pool import Pool
 from console.lab.services.stack.web import Answer, Asked, Server, as_json, as_metrics, no_such_page
 
@@ -136,6 +136,6 @@ def main() -> int:
     bus, upstream = int(os.environ["STACK_BUS_PORT"]), int(os.environ["STACK_UPSTREAM_PORT"])
     jobs = Jobs(bus, upstream, flaw=os.environ.get("STACK_BREAK", ""))
     server = Server(os.environ["STACK_HOST"], int(os.environ["STACK_PORT"]), jobs.answer)
-    say(f"jobs: {WORKERS} workers, on port {server.server_port}")
+    log(f"jobs: {WORKERS} workers, on port {server.server_port}")
     server.serve_forever(3600)
     return 0

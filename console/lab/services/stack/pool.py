@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from console.lab.services.say import say
+from console.lab.services.stack.log import log
 
 AGAIN_S = 0.5
 """How long a place stays empty."""
@@ -49,7 +49,7 @@ class Pool:
     def _keep(self, number: int) -> None:
         while True:
             code = self._workers[number].wait()
-            say(f"jobs: worker {number} ended with {code}")
+            log(f"jobs: worker {number} ended with {code}")
             if not self._replaced:
                 return
             time.sleep(AGAIN_S)

@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from typing import Protocol
 
-from console.lab.services.say import say
 from console.lab.services.stack.early_ack import Later
 from console.lab.services.stack.folder import Folder
 from console.lab.services.stack.gate import Gate
+from console.lab.services.stack.log import log
 from console.lab.services.stack.trouble import EngineError, Trouble, errno_of
 
 CLOSED, READ_ONLY, OPEN = "closed", "read-only", "open"
@@ -223,7 +223,7 @@ class Records:
             except EngineError as error:
                 raise self._told(self._number(error), str(error), quietly=quietly) from error
             self._mode, self._sound, self._identity = mode, True, found
-        say(f"{self.name}: {self.engine.name} in {self.folder.path} opened {mode}")
+        log(f"{self.name}: {self.engine.name} in {self.folder.path} opened {mode}")
 
     def _close(self) -> None:
         with self._gate.alone():
@@ -252,7 +252,7 @@ class Records:
         if not quietly:
             self._trouble = trouble
             self.errors[trouble.errno] += 1
-            say(f"{self.name}: {trouble.errno}: {trouble}")
+            log(f"{self.name}: {trouble.errno}: {trouble}")
             if number == errno.ENOSPC and self.flaw == "exit-on-full":
                 os._exit(1)
             while number == errno.ENOSPC and self.flaw == "hang-on-full":

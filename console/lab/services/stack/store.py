@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from console.lab.services.say import say
 from console.lab.services.stack.folder import Folder
+from console.lab.services.stack.log import log
 from console.lab.services.stack.records import Engine, Records
 from console.lab.services.stack.records_web import answer
 from console.lab.services.stack.trouble import EngineError, Trouble
@@ -211,7 +211,7 @@ def main() -> int:
     if trouble and trouble.errno == "EAGAIN":
         return _refused(trouble)
     server = Server(os.environ["STACK_HOST"], int(os.environ["STACK_PORT"]), lambda asked: answer(records, asked))
-    say(f"sigil: {records.engine.name} on port {server.server_port}")
+    log(f"sigil: {records.engine.name} on port {server.server_port}")
     server.serve_forever(poll_interval=3600)
     return 0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-from console.lab.services.say import say
+from console.lab.services.stack.log import log
 
 BODY_LIMIT_BYTES = 1024 * 1024
 IDLE_LIMIT_S = 30.0
@@ -67,7 +67,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say it in one line."""
-        say(f"request from {client_address}: {sys.exc_info()[1]!r}")
+        log(f"request from {client_address}: {sys.exc_info()[1]!r}")
 
 
 class _Handler(BaseHTTPRequestHandler):
