@@ -1,4 +1,4 @@
-"""The log of the application's programs: a line that cannot be written is no reason to leave a client without answer."""
+"""The log of the application's programs: a line that cannot be written leaves no client without its answer."""
 
 from __future__ import annotations
 
