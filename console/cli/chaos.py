@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from console.cli.chaos_component import component
 from console.cli.inventory import find_inventory, inventory_option
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ TARGET = "NODE/SERVICE, as in the inventory."
 
 @click.group()
 def chaos() -> None:
-    """Fault modes of a running process: make its calls fail at a rate, watch, change, end."""
+    """Faults by hand: make a process's calls fail at a rate, watch, change, end; or break a component of it."""
+
+
+chaos.add_command(component)
 
 
 @chaos.command()
