@@ -71,11 +71,12 @@ class Program:
         lines = self.ask("GET", "/metrics").body.decode().splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
-    def fill(self) -> None:
-        """Leave nothing of its disk."""
+    def fill(self, leave: int = 0) -> None:
+        """Leave so many bytes of its disk."""
         with self.seen("fill").open("wb", buffering=0) as filler, suppress(OSError):
             while filler.write(bytes(4096)):
                 pass
+        os.truncate(self.seen("fill"), self.seen("fill").stat().st_size - leave)
 
     def seen(self, name: str) -> Path:
         """A file of its folder, by a path that leads to its disk."""

@@ -60,7 +60,7 @@ def test_a_full_disk_is_said_survived_and_got_over(tmp_path: Path, name: str, en
     metric = "sigil" if name == "store" else "lightning"
     with running(name, tmp_path / "disk", disk=True, environment=environment) as program:
         assert program.put("before", b"kept").status == 201
-        program.fill()
+        program.fill(leave=3 * 4096)  # so that one write is cut short, which LMDB calls an input/output error
         acknowledged = put_until_full(program)
         assert program.get("before").body == b"kept"
         assert program.health() == (200, "degraded")
@@ -103,9 +103,7 @@ def test_a_file_system_that_is_gone_is_an_error_until_it_is_back(
     tmp_path: Path, name: str, environment: dict[str, str]
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
-    disk = str(tmp_path / "disk")
-    needed = {"SIGIL_DISK": disk, "LIGHTNING_DISK": disk}
-    with running(name, tmp_path / "disk", disk=True, environment=environment | needed) as program:
+    with running(name, tmp_path / "disk", disk=True, environment=environment) as program:
         assert program.put("a", b"1").status == 201
         program.mounts('mount --make-rprivate /; mount --move "$1" "$1/../elsewhere"')
         for answered in (program.put("b", b"2"), program.get("a")):
@@ -115,6 +113,15 @@ def test_a_file_system_that_is_gone_is_an_error_until_it_is_back(
         program.mounts('mount --move "$1/../elsewhere" "$1"')
         assert program.get("a").body == b"1"
         assert program.put("b", b"2").status == 201
+
+
+@pytest.mark.parametrize("name", ["store", "database"])
+def test_what_starts_while_its_disk_is_away_begins_nothing_on_the_disk_below(tmp_path: Path, name: str) -> None:
+    away = {"SIGIL_DISK": str(tmp_path), "LIGHTNING_DISK": str(tmp_path)}
+    with running(name, tmp_path, environment=away) as program:
+        assert program.put("a", b"1").content["errno"] == "ESTALE"
+        assert program.health() == (503, "failed")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_database_without_permission_to_write_opens_read_only_and_back(tmp_path: Path) -> None:

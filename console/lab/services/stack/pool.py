@@ -53,5 +53,5 @@ class Pool:
             if not self._replaced:
                 return
             time.sleep(AGAIN_S)
-            self._start(number)
             self.restarts += 1
+            self._start(number)
