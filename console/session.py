@@ -139,7 +139,7 @@ class Session:
         if self.handle and not self.handle.over:
             await self.settle(self.handle)
         if self.trials and not self.trials.over:
-            await self.trials.all_over()
+            self.complaints += filter(None, [await self.trials.closed()])
         if self._deliveries:
             self._deliveries.cancel()
             await asyncio.gather(self._deliveries, return_exceptions=True)

@@ -99,6 +99,11 @@ class Trials(RunHandle):
         """
         return await asyncio.shield(self._series)
 
+    async def closed(self) -> str:
+        """Wait for the same; why it broke down, or nothing: for a console that goes away either way."""
+        await asyncio.wait({self._series})
+        return self.problem
+
     # ---- what the operator does
 
     def stop(self, why: str) -> None:

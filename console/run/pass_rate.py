@@ -186,7 +186,7 @@ def sentence(progress: Progress) -> str:
     elif progress.interval[1] > progress.bar:
         says = "reaches above it: so few trials do not prove that the true rate is below the bar either"
     else:
-        says = "is not above it either"
+        says = "lies below it, too"
     return (
         f"{progress.passed} of {progress.tried} trials passed: {percent(progress.rate)}, "
         f"{'above' if progress.above_bar else 'not above'} the bar of {bar}; "
@@ -216,14 +216,14 @@ def trial_line(trial: Trial, trials: int) -> str:
 def progress_line(progress: Progress, now_s: float) -> str:
     """Like `6 of 7 passed: 85.7 % (48.7-97.4 %), 13 to come, about 4 min left`."""
     left, left_s = progress.trials - len(progress.done), progress.left_s(now_s)
-    time = f", about {_rough(left_s)} left" if left_s else ""
+    time = f", about {rough(left_s)} left" if left_s else ""
     return f"{counted(progress)}, {left} to come{time}"
 
 
-def _rough(seconds: float) -> str:
+def rough(seconds: float) -> str:
     """A guess for people.
 
-    >>> _rough(41), _rough(200), _rough(9000)
+    >>> rough(41), rough(200), rough(9000)
     ('40 s', '3 min', '2.5 h')
     """
     if seconds < 90:

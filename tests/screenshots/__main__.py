@@ -19,7 +19,7 @@ HOME = Path("/tmp/gameday-demo")
 """Always the same folder: the pictures show its name, and nothing else of the machine that they are made on."""
 NEUTRAL = {"LOGNAME": "alex", "USER": "alex", "TZ": "UTC"}
 LEASE_S = 10.0
-EMBEDDED: dict[str, Callable[[Lab], None]] = {"practice": embedded.practice}
+EMBEDDED: dict[str, Callable[[Lab], None]] = {"practice": embedded.practice, "trials": embedded.trials}
 MACHINES: dict[str, Callable[[SystemdLab], None]] = {
     "failed": machines.nobody_restarts,
     "disk": machines.full_disk,

@@ -72,3 +72,22 @@ async def _flood(stage: Stage) -> None:
     await stage.picture("live-flood")
     await stage.concluded()
     await stage.write_up(attest=True)
+
+
+def trials(lab: Lab) -> None:
+    """A1 twenty times, as far as the fourth, then aborted."""
+    asyncio.run(_trials(lab))
+
+
+async def _trials(lab: Lab) -> None:
+    async with stage_on(lab) as stage:
+        await stage.open(A1, "trials=20")
+        await stage.check()
+        await stage.launch("redfin")
+        await stage.until(lambda: stage.plan.trial == 4, "three trials are done", 240.0)
+        await stage.proven()
+        await stage.acts(6.0, met=2)
+        await stage.picture("live-trials", small=True)
+        await stage.press("ctrl+x", "y")
+        await stage.until(lambda: stage.app.led and stage.app.led.over, "nothing more is begun")
+        await stage.picture("live-trials-aborted")

@@ -21,8 +21,9 @@ from console.plan.probe import ConnectionsProbe, HttpProbe, ServiceProbe, SqlPro
 from console.plan.resolve import resolve
 from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.plot.series import Point
-from console.run.pass_rate import Progress
+from console.run.pass_rate import Progress, Trial
 from console.run.readiness import Readiness
+from console.run.suite import Entry
 from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
 from console.tui.ports import Verdict
@@ -439,6 +440,26 @@ class FakeRun(Subject):
     async def sign(self, verdict: str, note: str, issues: Sequence[str], gaps: Sequence[str]) -> None:
         self._say("sign", verdict, note, tuple(issues), tuple(gaps))
         self.feed(*recordings.gateway_signed())
+
+
+TRIAL_SIGNS = {"✓": Outcome.PASSED, "✗": Outcome.FAILED, "○": Outcome.NOT_RUN, "!": Outcome.ABORTED}
+
+
+def after(signs: str, trials: int = 20, **changes: object) -> Progress:
+    """Trials that ended so, 30 s each."""
+    done = tuple(
+        Trial(n, Entry("llm-gateway-kill", TRIAL_SIGNS[sign], f"k3n9m2pqt{n:02d}"), START_S + 30 * n)
+        for n, sign in enumerate(signs, start=1)
+    )
+    told = Progress("llm-gateway-kill", "k3n9m2pq", "9f2c" * 16, trials, START_S, done=done)
+    return msgspec.structs.replace(told, **changes)
+
+
+def trial_run(progress: Progress, events: list[ev.AnyEvent]) -> FakeRun:
+    plan = msgspec.structs.replace(plan_for(gateway_scenario()), trials=progress.trials)
+    run = FakeRun(events, plan.of_trial(min(len(progress.done) + 1, progress.trials)))
+    run.progress = progress
+    return run
 
 
 def wave(

@@ -16,7 +16,7 @@ from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.live import LiveScreen
 from tests.ui import recordings
-from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for
+from tests.ui.fakes import FakeRun, FakeSession, after, flood_scenario, plan_for, trial_run
 from tests.ui.recordings import START_S
 
 Scene = Callable[[GamedayApp, FakeSession, Pilot[None]], Awaitable[None]]
@@ -95,6 +95,13 @@ def live_at(after_s: float) -> Scene:
 live = live_at(7)
 
 
+async def trials(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
+    run = lead(app, session, trial_run(after("✓✓✓✓✗✓"), recordings.gateway_passed()[:-6]))
+    session.now_s = START_S + 180
+    session.see_all()
+    await push(app, pilot, LiveScreen(run, run))
+
+
 async def concluded(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
     events = recordings.gateway_passed()[:-6]
     run = lead(app, session, FakeRun(events))
@@ -135,6 +142,7 @@ SCENES: dict[str, Scene] = {
     "council": council,
     "confirm": confirm,
     "live": live,
+    "trials": trials,
     "writeup": writeup,
     "history": history,
     "replay": replay,

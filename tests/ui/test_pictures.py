@@ -28,7 +28,14 @@ def scene(app: GamedayApp, session: FakeSession, name: str, *, light: bool = Fal
     return run_before
 
 
-PICTURES = [("home", 80, 24), ("home", 120, 40), ("live", 80, 24), ("live", 120, 40), ("history", 80, 24)]
+PICTURES = [
+    ("home", 80, 24),
+    ("home", 120, 40),
+    ("live", 80, 24),
+    ("live", 120, 40),
+    ("history", 80, 24),
+    ("trials", 120, 40),
+]
 
 
 @pytest.mark.parametrize(

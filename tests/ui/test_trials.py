@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from console import events as ev
-from console.run.pass_rate import Progress, Trial
-from console.run.suite import Entry
-from console.terms import Outcome
 from console.tui.app import GamedayApp
 from console.tui.screens.abort import AbortDialog
 from console.tui.screens.confirm import ConfirmScreen
@@ -16,28 +11,9 @@ from console.tui.screens.experiment import ExperimentScreen
 from console.tui.screens.live import LiveScreen
 from console.tui.widgets.trials_line import TrialsLine, strip, trials_line
 from tests.ui import recordings
-from tests.ui.fakes import FakeRun, FakeSession, gateway_scenario, plan_for
+from tests.ui.fakes import FakeRun, FakeSession, after, trial_run
 from tests.ui.pages import lead, push, screen_text
 from tests.ui.recordings import START_S
-
-SIGNS = {"✓": Outcome.PASSED, "✗": Outcome.FAILED, "○": Outcome.NOT_RUN, "!": Outcome.ABORTED}
-
-
-def after(signs: str, trials: int = 20, **changes: object) -> Progress:
-    """Trials that ended so, 30 s each."""
-    done = tuple(
-        Trial(n, Entry("llm-gateway-kill", SIGNS[sign], f"k3n9m2pqt{n:02d}"), START_S + 30 * n)
-        for n, sign in enumerate(signs, start=1)
-    )
-    told = Progress("llm-gateway-kill", "k3n9m2pq", "9f2c" * 16, trials, START_S, done=done)
-    return msgspec.structs.replace(told, **changes)
-
-
-def trial_run(progress: Progress, events: list[ev.AnyEvent]) -> FakeRun:
-    plan = msgspec.structs.replace(plan_for(gateway_scenario()), trials=progress.trials)
-    run = FakeRun(events, plan.of_trial(min(len(progress.done) + 1, progress.trials)))
-    run.progress = progress
-    return run
 
 
 @pytest.mark.parametrize(
@@ -46,11 +22,11 @@ def trial_run(progress: Progress, events: list[ev.AnyEvent]) -> FakeRun:
         (
             "✓✓✓✓✗✓",
             100,
-            "trial 7 of 20 · 5 passed · 1 failed · 83.3 % (43.6-97 %) · 7 min 00 s left   ✓✓✓✓✗✓●·············",
+            "trial 7 of 20 · 5 passed · 1 failed · 83.3 % (43.6-97 %) · about 7 min left   ✓✓✓✓✗✓●·············",
         ),
-        ("✓✓", 70, "trial 3 of 20 · 2 passed · 100 % (34.2-100 %) · 9 min 00 s left"),
+        ("✓✓", 70, "trial 3 of 20 · 2 passed · 100 % (34.2-100 %) · about 9 min left"),
         ("", 60, "trial 1 of 20 · 0 passed   ●···················"),
-        ("✓○", 80, "trial 3 of 20 · 1 passed · 1 not run · 100 % (20.7-100 %) · 9 min 00 s left"),
+        ("✓○", 80, "trial 3 of 20 · 1 passed · 1 not run · 100 % (20.7-100 %) · about 9 min left"),
     ],
 )  # fmt: skip
 def test_the_line_tells_count_rate_interval_and_a_sign_for_each_trial(signs: str, width: int, words: str) -> None:

@@ -86,7 +86,7 @@ def test_there_is_no_trial_above_the_number_that_is_signed(number: int) -> None:
         planned(library.find("llm-gateway-kill", None)).of_trial(number)
 
 
-@pytest.mark.parametrize("run", ["redfin", "aaaa", "llm-gateway", "1"])
+@pytest.mark.parametrize("run", ["redfin", "aaaa", "llm-gateway", "1", "expectat"])
 def test_a_run_id_that_stands_for_something_else_is_refused(run: str) -> None:
     plan = msgspec.structs.replace(planned(library.find("llm-gateway-kill", None)), run=run)
     with pytest.raises(Refused, match="make a new plan"):
@@ -171,7 +171,7 @@ def test_what_was_not_run_is_neither_passed_nor_failed_and_an_abort_is_no_pass()
          "trials do not prove that the true rate is above the bar"),
         ("p" * 19 + "f", 0.95, "95 %, not above the bar of 95 %; its 95 % interval, 76.4-99.1 %, reaches above it: so "
          "few trials do not prove that the true rate is below the bar either"),
-        ("pf" * 10, 0.95, "50 %, not above the bar of 95 %; its 95 % interval, 29.9-70.1 %, is not above it either"),
+        ("pf" * 10, 0.95, "50 %, not above the bar of 95 %; its 95 % interval, 29.9-70.1 %, lies below it, too"),
         ("n", 0.95, "none of 1 trials was run: nothing is known of the rate"),
     ],
 )  # fmt: skip

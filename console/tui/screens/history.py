@@ -15,7 +15,7 @@ from console.tui.ports import RunSummary
 from console.tui.screens.page import Page
 from console.tui.widgets.rows import Rows
 
-WHEN, NAME, OUTCOME, SIGNED, STORED, RUN = 17, 26, 12, 8, 13, 10
+WHEN, NAME, OUTCOME, SIGNED, STORED, RUN = 17, 26, 12, 8, 13, 14
 
 
 class HistoryScreen(Page):

@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from console.events import RunStarted
 from console.interval import percent, span
-from console.run.pass_rate import Progress
+from console.run.pass_rate import Progress, rough
 from console.tui import words
 
 STRIP_CELLS = 10
@@ -58,7 +58,7 @@ def trials_line(progress: Progress, width: int, now_s: float) -> Content:
         told.append(f"{percent(progress.rate)} ({span(progress.interval)})")
     left_s = None if progress.over else progress.left_s(now_s)
     if left_s:
-        told.append(f"{words.whole_seconds(left_s)} left")
+        told.append(f"about {rough(left_s)} left")
     said = Content.assemble((told[0], "bold"), " · ", " · ".join(told[1:]))
     room = width - said.cell_length - 3
     return Content.assemble(said, "   ", strip(progress, room)) if room >= min(STRIP_CELLS, progress.trials) else said
