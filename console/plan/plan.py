@@ -135,9 +135,20 @@ def _suffix(number: int, trials: int) -> str:
 
 
 def _renamed(plan: Plan, run: str, trial: int) -> Plan:
-    """The plan with another run id wherever that stands: in scripts, folders and names, whatever fault has them."""
+    """The plan with another run id wherever that stands: in scripts, folders and names, whatever fault has them.
+
+    Where a fault makes something else of the run id its script is made anew, but only if it was the fault's own: one
+    that was edited stays so, and has not the signed digest.
+    """
     text = canonical(plan).replace(plan.run.encode(), run.encode())
-    return msgspec.structs.replace(msgspec.json.decode(text, type=Plan), trial=trial)
+    made = msgspec.json.decode(text, type=Plan)
+    actions = tuple(
+        msgspec.structs.replace(new, scripts=new.fault.scripts(new.target))
+        if old.scripts == old.fault.scripts(old.target)
+        else new
+        for old, new in zip(plan.actions, made.actions, strict=True)
+    )
+    return msgspec.structs.replace(made, trial=trial, actions=actions)
 
 
 def new_run_id() -> str:
