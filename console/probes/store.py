@@ -7,7 +7,7 @@ import time
 
 from console.plan.probe import StoreProbe
 from console.probes.base import Observation, PlainProber, blame
-from console.probes.store_ledger import Answer, ReadBack
+from console.probes.store_ledger import Answer, ReadBack, understood
 from console.probes.store_writer import PERIOD_S, NoWriter, StoreWriter
 from console.terms import Status
 
@@ -102,15 +102,15 @@ class StoreProber(PlainProber):
         began_s = time.time()
         word, why = await self._writer.read(number, self._probe.timeout_s)
         now_s = time.time()
-        took_s = now_s - began_s
+        took_s, said = now_s - began_s, understood(why).error
         if word == "sound" and took_s <= self._probe.timeout_s:
             return Observation(Status.PASS, f"record {number} is read as it was written", now_s, took_s)
         told = {
             "sound": f"it hangs: record {number} was read only after {took_s:.1f} s",
             "torn": f"record {number} is damaged: {why!r}",
             "wrong": f"record {number} holds something else: {why!r}",
-            "absent": f"record {number}, which was acknowledged, is not there" + (f": {why}" if why else ""),
-            "refused": f"record {number} cannot be read: {why}",
+            "absent": f"record {number}, which was acknowledged, is not there" + (f": {said}" if said else ""),
+            "refused": f"record {number} cannot be read: {said}",
             "silent": f"it hangs: reading record {number} got {why}",
             "gone": f"it is not there: reading record {number}: {why}",
         }
