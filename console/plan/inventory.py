@@ -158,7 +158,8 @@ class Store(Part, frozen=True):
     can_delete: bool = True
     """Whether records of ours can be deleted afterwards; else they stay in it."""
     open: tuple[Text, ...] = ()
-    """A command on `node` that opens it a second time, for faults that try to; it must name the folder itself."""
+    """A command on `node` that opens it a second time, for faults that try to: run as its service's user without its
+    environment, so it must name the folder itself."""
 
 
 class ThermalMemory(Part, frozen=True):

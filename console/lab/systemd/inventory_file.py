@@ -8,7 +8,6 @@ from console.lab import inventory_file
 from console.lab.fleet import FLEET, LabNode, stores
 from console.lab.layout import LabLayout
 from console.lab.systemd.hardware import HARDWARE
-from console.lab.systemd.image import SERVICE_USER
 from console.lab.systemd.monitoring import alertmanager_url
 from console.lab.systemd.network import MachineNetwork
 from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, STORES, unit_of
@@ -27,7 +26,7 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
             if "dev" in service:
                 service["dev"]["token_file"] = str(lab.dev_token(node.name).relative_to(lab.root))
     made["checks"]["backups"]["path"] = BACKUPS
-    opening = inventory_file.opener("/usr/bin/python3", PROGRAMS, "runuser", "-u", SERVICE_USER, "--")
+    opening = inventory_file.opener("/usr/bin/python3", PROGRAMS)
     for node in FLEET:
         for service in stores(node):
             path = f"{STORES}/{service.name}"
