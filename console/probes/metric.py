@@ -46,6 +46,8 @@ class MetricProber(PlainProber):
             return Observation(status, f"{error}{why}", time.time())
         now_s = time.time()
         value = read(body, self._probe.metric) if code == 200 else None
+        if code == 200 and value is None and self._probe.state == "risen":
+            value = 0.0  # series with labels are there from their first count on
         if value is None:
             return Observation(Status.UNKNOWN, f"HTTP {code}, without {self._probe.metric}", now_s)
         status, text = self._judged(value)
