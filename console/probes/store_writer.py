@@ -25,6 +25,8 @@ PERIOD_S = 0.15
 SIZE_BYTES = 2048
 READY_LIMIT_S = 10.0
 """How long the program on the node may take to begin, in seconds."""
+ATTEMPTS = 2
+"""So often the program is begun before it is said that it cannot be; afterwards it is tried on."""
 RETRY_S = 0.5
 """The pause before a writer that went out of sight is begun anew, in seconds."""
 BULK_LIMIT_S = 60.0
@@ -64,6 +66,7 @@ class StoreWriter:
         self._size_bytes = size_bytes
         self._clock = clock
         self._begun = False
+        self._failures = 0
         self._wanted = True
         self._writes = False
         """Whether a program on the node may be writing."""
@@ -97,11 +100,16 @@ class StoreWriter:
         Raises:
             NoWriter: it did not begin.
         """
+        self._failures = 0
         if not self._begun:
             self._begun = True
             self.why = "the writer has not begun yet"
             self._task = asyncio.create_task(self._run(), name=f"writer of {self.store.store}")
-        begun = await self.until(lambda: True if self._stream and not self.why else None, READY_LIMIT_S)
+
+        def told() -> bool | None:
+            return True if self._stream else False if self._failures >= ATTEMPTS else None
+
+        begun = await self.until(told, READY_LIMIT_S)
         if not begun:
             raise NoWriter(f"{self.where} cannot be written to: {self.why}")
 
@@ -213,6 +221,7 @@ class StoreWriter:
                 await self._session()
             except NodeUnreachable as error:
                 self.why = str(error)
+            self._failures += 1
             self._tell()
             await asyncio.sleep(RETRY_S)
 

@@ -14,11 +14,12 @@ from console.nodes.ssh import SshNode
 from console.plan.probe import StoreProbe
 from console.probes.base import Observation
 from console.probes.store import StoreProber
-from console.probes.store_writer import StoreWriter
+from console.probes.store_writer import NoWriter, StoreWriter
 from console.run.stores import Stores, cleared
 from console.terms import Status
 from tests.integration.endpoint import Endpoint, endpoint
 from tests.integration.liar import FULL, Liar, liar
+from tests.unit.programs import without
 
 LIMIT_S = 1.0
 PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
@@ -220,3 +221,9 @@ async def test_a_run_that_ends_early_leaves_no_record_or_says_where_they_stay(be
         stays = await stores.close()
         assert bool(beside.store.records) is no_delete
         assert [text.partition(" stay in it: ")[2] for text in stays] == ["this store only grows"] * no_delete
+
+
+async def test_a_node_without_python_is_told_as_that(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(without("python3")))
+    with pytest.raises(NoWriter, match=r"store sigil on bluefin cannot be written to: .*python3.*not found"):
+        await beside.writer.start()
