@@ -135,7 +135,7 @@ class Session:
     async def close(self) -> None:
         """End the open run in safety (abort, revert, prove), then hang up."""
         if self.trials and not self.trials.over:
-            self.trials.stop("not begun: the console was closed")
+            self.trials.stop("the console was closed")
         if self.handle and not self.handle.over:
             await self.settle(self.handle)
         if self.trials and not self.trials.over:

@@ -113,7 +113,7 @@ class Trials(RunHandle):
 
     async def abort(self, why: str, by: str = "operator") -> None:
         """Take the fault back now, and begin no further trial."""
-        self.stop(f"not begun: {why}")
+        self.stop(why)
         await super().abort(why, by)
 
     async def leave(self) -> None:

@@ -113,4 +113,4 @@ async def test_an_abort_in_the_console_takes_back_the_trial_that_is_on_and_begin
     told_tpm = Path(notify.command[-1]).read_text()
     assert told_tpm.count(f"(4 trials, runs {told.run}t...") == 1, "one message for all trials"
     assert lab.marked() == []
-    assert "2 not begun: not begun: that is enough" in row_of(lab, told.hash, "original_content")
+    assert "2 not begun: that is enough" in row_of(lab, told.hash, "original_content")

@@ -75,7 +75,7 @@ async def _flood(stage: Stage) -> None:
 
 
 def trials(lab: Lab) -> None:
-    """A1 twenty times, as far as the fourth, then aborted."""
+    """A1 twenty times, as far as the fourth, and then no further."""
     asyncio.run(_trials(lab))
 
 
@@ -90,4 +90,3 @@ async def _trials(lab: Lab) -> None:
         await stage.picture("live-trials", small=True)
         await stage.press("ctrl+x", "y")
         await stage.until(lambda: stage.app.led and stage.app.led.over, "nothing more is begun")
-        await stage.picture("live-trials-aborted")

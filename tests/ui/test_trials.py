@@ -60,11 +60,12 @@ async def test_the_live_screen_shows_the_trials_and_offers_no_write_up_of_one(se
 async def test_at_the_end_the_screen_says_what_the_sample_shows_and_where_the_row_is(session: FakeSession) -> None:
     app = GamedayApp(session)
     async with app.run_test(size=(120, 40)) as pilot:
-        over = after("✓" * 19 + "✗", over=True, row="✓ delivered: CHAOS-TEST-RESULTS-1")
+        over = after("✓" * 18 + "✗", over=True, stopped="SIGINT", row="✓ delivered: CHAOS-TEST-RESULTS-1")
         run = lead(app, session, trial_run(over, recordings.gateway_passed()))
         await push(app, pilot, LiveScreen(run, run))
         text = " ".join(screen_text(app).split())
-        assert "FAIL: 19 of 20 trials passed: 95 %, not above the bar of 95 %" in text
+        assert "FAIL: 18 of 19 trials passed: 94.7 %, not above the bar of 95 %" in text
+        assert "1 not begun: SIGINT" in text
         assert "✓ delivered: CHAOS-TEST-RESULTS-1" in text
         assert not app.unfinished
 

@@ -208,7 +208,7 @@ def test_the_time_left_is_that_of_the_trials_so_far() -> None:
 
 def test_the_row_holds_rate_interval_times_and_each_trial_that_did_not_pass() -> None:
     plan = planned(library.find("llm-gateway-kill", None), 6)
-    progress = msgspec.structs.replace(ended("ppfp", 6), stopped="not begun: SIGINT at the console")
+    progress = msgspec.structs.replace(ended("ppfp", 6), stopped="SIGINT at the console")
     done = [
         msgspec.structs.replace(t, entry=msgspec.structs.replace(t.entry, issues=("no alert",))) for t in progress.done
     ]
@@ -221,7 +221,7 @@ def test_the_row_holds_rate_interval_times_and_each_trial_that_did_not_pass() ->
         "- trials: ✓✓✗✓··",
         "- time to recover, 4 measured: 1.00 to 4.00 s, median 2.50 s",
         f"Trials that did not pass\n- ✗ FAIL trial 3 of 6: why (run {RUN}t3)",
-        "- ○ 2 not begun: not begun: SIGINT at the console",
+        "- ○ 2 not begun: SIGINT at the console",
         "- no alert (4 trials)",
     ):
         assert told in row.content

@@ -159,10 +159,11 @@ class LiveScreen(Page):
         if progress.over:
             tone = words.GOOD if pass_rate.word(progress) == "PASS" else words.BAD
             said = words.text(f"{pass_rate.word(progress)}: {pass_rate.sentence(progress)}", tone)
-            stopped = words.text(f"○ {progress.stopped}", words.WARN) if progress.stopped else Content()
+            left = progress.trials - len(progress.done)
+            stopped = words.text(f"○ {left} not begun: {progress.stopped}", words.WARN) if left else Content()
             row = words.text(progress.row, words.QUIET)
             return Content("\n").join(line for line in (said, stopped, row) if line)
-        return words.text(f"○ {progress.stopped}", words.WARN) if progress.stopped else Content()
+        return words.text(f"○ no further trial: {progress.stopped}", words.WARN) if progress.stopped else Content()
 
     def _locked(self) -> Content:
         """Nodes that are not proven clean outlast the run: what to type, whatever else is still to be done here."""
