@@ -172,8 +172,6 @@ def complete(said: bytes) -> bool:
 
     >>> complete(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok"), complete(b"HTTP/1.1 200 OK\\r\\n\\r\\nok")
     (True, False)
-    >>> complete(b"HTTP/1.1 204 No Content\\r\\n\\r\\n"), complete(b"HTTP/1.1 204 No Content\\r\\n")
-    (True, False)
     """
     head, found, content = said.partition(b"\r\n\r\n")
     length = header(head, b"content-length")
@@ -183,11 +181,8 @@ def complete(said: bytes) -> bool:
 
 
 def left_s(end_s: float) -> float:
-    """What is left until then, in seconds; raises socket.timeout when there is nothing."""
-    left = end_s - time.monotonic()
-    if left <= 0:
-        raise socket.timeout  # noqa: UP041
-    return left
+    """What is left until then, in seconds; a moment at least, so that it ends as a timeout does."""
+    return max(0.001, end_s - time.monotonic())
 
 
 class Program:
@@ -348,26 +343,17 @@ class Writer:
         if strange:
             self.say("=", name, "strange", one_line(" ".join(strange).encode()))
         found: Dict[str, Set[int]] = {}
-        unread: Set[int] = set()
         reason = ""
         for number in sorted(there | numbers(wanted)):
-            if time.monotonic() > end_s or len(unread) >= 3:
-                unread.add(number)
-                reason = reason or "there was no more time"
-                continue
-            word, text = self.fetch(number)
-            if word in ("refused", "silent", "gone"):
-                unread.add(number)
-                reason = reason or text
-            elif word == "absent" and self.program and (why or number in there):
-                unread.add(number)  # its exit status 1 may be an error's
-                reason = reason or text or "exit status 1"
-            else:
-                found.setdefault(word, set()).add(number)
+            late = time.monotonic() > end_s or len(found.get("unread", ())) >= 3
+            word, text = ("unread", "there was no more time") if late else self.fetch(number)
+            doubtful = word == "absent" and self.program and (why or number in there)
+            if word in ("refused", "silent", "gone") or doubtful:  # exit status 1 may be an error's
+                word, text = "unread", text or "exit status 1"
+            found.setdefault(word, set()).add(number)
+            reason = reason or (text if word == "unread" else "")
         for word, those in found.items():
-            self.say("=", name, word, ranges(those))
-        if unread:
-            self.say("=", name, "unread", ranges(unread), reason)
+            self.say("=", name, word, ranges(those), *([reason] if word == "unread" else []))
         self.say("=", name, "end")
 
     def on_stop(self, name: str) -> None:
@@ -400,11 +386,10 @@ class Writer:
 def main() -> None:
     """The settings are the lines until an empty one: a name and its value in hex each."""
     told: Dict[str, str] = {}
-    while True:
-        line = sys.stdin.readline().rstrip("\n")
-        if not line:
+    for line in sys.stdin:
+        if line == "\n":
             break
-        name, _, value = line.partition("\t")
+        name, _, value = line.rstrip("\n").partition("\t")
         told[name] = bytes.fromhex(value).decode()
     Writer(told).run()
 
