@@ -120,8 +120,8 @@ class Fleet(Mapping[str, NodeView]):
         }
         monitoring = inventory.monitoring
         self.alertmanager: Alertmanager | None = None
-        """The Alertmanager of the inventory; None: there is none."""
-        if monitoring:
+        """The Alertmanager of the inventory; None: there is none, or a stand-in, which cannot speak for all alerts."""
+        if monitoring and not monitoring.stand_in:
             through = self.nodes[monitoring.node] if monitoring.node else None
             self.alertmanager = Alertmanager(monitoring.alertmanager, through)
         self._watched = {name: _Watched() for name in self.nodes}

@@ -162,6 +162,18 @@ FLEET: tuple[LabNode, ...] = (
 )
 
 
+WITNESS_NODE = "greenfin"
+WITNESS = LabService(
+    "alerts",
+    "alert_rules",
+    "Stand-in for Prometheus and Alertmanager, with the rules of the example application",
+    health="/-/healthy",
+    port=9093,
+    label="stand-in",
+)
+"""The embedded lab's own; machines have the real ones."""
+
+
 def ssh_port_names() -> list[str]:
     """The names of the ports by which the nodes are reached."""
     return [f"ssh.{node.name}" for node in FLEET]
@@ -169,7 +181,7 @@ def ssh_port_names() -> list[str]:
 
 def service_ports() -> dict[str, int]:
     """Where services listen on nodes that have networks of their own, by the service's name."""
-    services = [service for node in FLEET for service in node.services]
+    services = [WITNESS, *(service for node in FLEET for service in node.services)]
     return {service.name: service.port for service in services if service.port} | {
         name: port for service in services for name, port in service.inner_ports.items()
     }

@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from console.lab.fleet import FLEET, SSH_USER, LabNode, LabService, stores
+from console.lab.fleet import FLEET, SSH_USER, WITNESS, WITNESS_NODE, LabNode, LabService, stores
 from console.lab.keys import COUNCIL, OPERATOR, TPM
 from console.lab.layout import LabLayout
 from console.lab.network import DISK, LOOPBACK, Network
 from console.lab.postgres import CONSOLE_ROLE, DATABASE
+from console.lab.services.alert_rules import HELD_S
 from console.lab.units import PYTHONPATH, store_library
 
 Mapping = dict[str, object]
@@ -98,6 +99,12 @@ def inventory(lab: LabLayout, network: Network, lease_s: float) -> Mapping:
             "operator": OPERATOR,
             "operator_key": here(lab.keys / "operator"),
             "roles": {"tpm": list(TPM), "council": list(COUNCIL)},
+        },
+        "monitoring": {
+            "alertmanager": f"http://{LOOPBACK}:{network.ports[WITNESS.name]}",
+            "node": WITNESS_NODE,
+            "stand_in": True,
+            "only": list(HELD_S),
         },
         "checks": {
             "notify": {"command": ["tee", "-a", str(lab.tpm_inbox)]},

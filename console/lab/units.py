@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import console
-from console.lab.fleet import FLEET, LabNode, LabService, stores
+from console.lab.fleet import FLEET, WITNESS, WITNESS_NODE, LabNode, LabService, stores
 from console.lab.layout import LabLayout
 from console.lab.network import LOOPBACK, Network
 from console.lab.private_file import write_private
@@ -71,6 +71,8 @@ def write_units(lab: LabLayout, network: Network, postgres: list[str]) -> None:
             database = service.name == "postgresql"
             text = unit_text(service, postgres, {}) if database else program_unit(service, node, network, programs)
             (layout.units / service.unit).write_text(text)
+        if node.name == WITNESS_NODE:
+            (layout.units / WITNESS.unit).write_text(program_unit(WITNESS, node, network, programs))
 
 
 def program_unit(service: LabService, node: LabNode, network: Network, programs: Programs) -> str:
@@ -105,6 +107,8 @@ def _environment(service: LabService, node: str, network: Network, programs: Pro
     if service.module == "stand_in":
         environment |= {"STAND_IN_FOR": service.name, "STAND_IN_HOST": network.listen}
         return environment | {"STAND_IN_PORT": str(ports[service.name])}
+    if service is WITNESS:
+        return environment | _witness_environment(network)
     if service.module == "stack":
         return environment | _stack_environment(service, network, programs)
     beside = node == "redfin"
@@ -133,6 +137,22 @@ def _preload() -> str:
     """This machine's libfiu; empty where there is none."""
     found = (preload_of(folder) for folder in FIU_FOLDERS)
     return next((text for text in found if all(Path(file).is_file() for file in text.split(":"))), "")
+
+
+def _witness_environment(network: Network) -> dict[str, str]:
+    pages = {
+        service.name: f"http://{network.address(node.name)}:{network.ports[service.name]}{service.metrics}"
+        for node in FLEET
+        for service in node.services
+        if service.metrics
+    }
+    (node,) = {node.name for node in FLEET for service in node.services if service.metrics}
+    return {
+        "ALERT_HOST": LOOPBACK,
+        "ALERT_PORT": str(network.ports[WITNESS.name]),
+        "ALERT_NODE": node,
+        "ALERT_PAGES": " ".join(f"{name}={url}" for name, url in pages.items()),
+    }
 
 
 def _stack_environment(service: LabService, network: Network, programs: Programs) -> dict[str, str]:

@@ -239,6 +239,11 @@ class Monitoring(Part, frozen=True):
     """One instance, like `http://127.0.0.1:9093`: behind a load balancer a restart cannot be told."""
     node: str = ""
     """The node from which it is asked, through SSH; empty: the console asks it directly."""
+    stand_in: bool = False
+    """It stands in for a real one, as in a practice lab, and is called so wherever it is told of. It witnesses the
+    alerts in `only`, and no more: that all of monitoring is quiet it cannot say."""
+    only: tuple[str, ...] = ()
+    """The alerts for which it has rules; others are not asked for. Empty: it may have any."""
 
 
 class Notifications(Part, frozen=True):

@@ -222,17 +222,19 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
         or (action.fault.needs_window and plan.window is None)
     ]
     probes = [item.probe for item in plan.scenario.expectations]
-    if any((p.alertmanager, p.node) != asked_at(inventory) for p in probes if isinstance(p, AlertProbe)):
+    if any((p.alertmanager, p.node) != asked_at(inventory, p.alert) for p in probes if isinstance(p, AlertProbe)):
         wrong.append("the inventory's 'monitoring' is another than the plan's")
     wrong += stores.moved(plan.scenario, inventory)
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
 
 
-def asked_at(inventory: Inventory) -> tuple[str, str]:
-    """The Alertmanager's URL and the node from which it is asked; empty: there is none."""
+def asked_at(inventory: Inventory, alert: str) -> tuple[str, str]:
+    """The URL of the Alertmanager that may have that alert, and the node from which it is asked; empty: none may."""
     monitoring = inventory.monitoring
-    return (monitoring.alertmanager, monitoring.node) if monitoring else ("", "")
+    if monitoring is None or (monitoring.only and alert not in monitoring.only):
+        return "", ""
+    return monitoring.alertmanager, monitoring.node
 
 
 def hand_command(*words: str) -> str:

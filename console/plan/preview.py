@@ -142,6 +142,6 @@ def question(probe: AnyProbe) -> str:
             beside = f" on {probe.node}" if probe.node else ""
             if not probe.alertmanager:
                 return f"{what}: nobody is asked, the inventory has no monitoring"
-            return f"Alertmanager {probe.alertmanager}{beside}: {what}"
+            return f"{probe.witness} {probe.alertmanager}{beside}: {what}"
     wanted = "what it gave before" if probe.unchanged else probe.expect or "any answer"
     return f"on {probe.database}: {probe.sql} gives {wanted}"

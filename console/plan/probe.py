@@ -138,6 +138,13 @@ class AlertProbe(Probe, frozen=True, tag="alert"):
     """The inventory's `monitoring`, filled in by the plan; empty: there is none, and nothing is asked."""
     node: str = ""
     """The node from which it is asked, filled in by the plan; empty: the console."""
+    stand_in: bool = False
+    """Whether what is asked only stands in for an Alertmanager; filled in by the plan."""
+
+    @property
+    def witness(self) -> str:
+        """What it is called."""
+        return "the stand-in for Alertmanager" if self.stand_in else "Alertmanager"
 
 
 class FilesystemProbe(Probe, frozen=True, tag="filesystem"):

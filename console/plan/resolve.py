@@ -210,10 +210,11 @@ class _Resolver:
         elif isinstance(probe, (CommandProbe, LoadProbe, MemoryProbe)):
             self.node(probe.node, *at, "node")
         elif isinstance(probe, AlertProbe):
-            asked = asked_at(self.inventory)
+            asked = asked_at(self.inventory, probe.alert)
             if asked[1]:
                 self.node(asked[1], *at, "node")  # what is seen through it must not be another run's fault
-            return msgspec.structs.replace(probe, alertmanager=asked[0], node=asked[1])
+            stand_in = bool(asked[0] and self.inventory.monitoring and self.inventory.monitoring.stand_in)
+            return msgspec.structs.replace(probe, alertmanager=asked[0], node=asked[1], stand_in=stand_in)
         return probe
 
     def filled(self, node: str, *at: str | int) -> str:

@@ -73,19 +73,25 @@ class AlertProber:
         return Observation(status, text, now_s, now_s - began_s)
 
     def _told(self, present: list[Alert], firing: Alert | None, *, known: bool) -> tuple[Status, str]:
+        witness = self._probe.witness
         if not known:
-            return Status.UNKNOWN, "Alertmanager was started anew during the run and may have forgotten what fired"
+            return Status.UNKNOWN, f"{witness} was started anew during the run and may have forgotten what fired"
         if self._probe.state == "firing":
             if firing:
-                return Status.PASS, f"{self._name} fires; Alertmanager says since {firing.starts_at}"
+                return Status.PASS, f"{self._name} fires; {witness} says since {firing.starts_at}"
             if present:
                 return Status.FAIL, f"{self._name} {_unheard(present[0])}"
-            return Status.FAIL, f"{self._name} does not fire"
+            return Status.FAIL, f"{self._name} does not fire{self._as_told}"
         if present:
             return Status.FAIL, f"{self._name} is still there, since {present[0].starts_at}"
         if not self._fired:
             return Status.UNKNOWN, f"{self._name} never fired in this run, so nothing could clear"
-        return Status.PASS, f"{self._name} has cleared; it fired since {self._fired}"
+        return Status.PASS, f"{self._name} has cleared; it fired since {self._fired}{self._as_told}"
+
+    @property
+    def _as_told(self) -> str:
+        """Who says so, where it is not the real thing."""
+        return f", says {self._probe.witness}" if self._probe.stand_in else ""
 
     async def _present(self) -> list[Alert]:
         """The alerts of that name with these labels, in any state."""

@@ -79,10 +79,11 @@ def post_items(plan: Plan, inventory: Inventory) -> tuple[ItemBrief, ...]:
     home = inventory.databases[thermal.database].node if thermal else ""
     endangered = any(action.node == home for action in plan.actions)
     kept = any(store_probes(plan.scenario))
+    watched = inventory.monitoring is not None and not inventory.monitoring.stand_in
     return (
         ItemBrief("services-normal", "All services back to normal"),
         ItemBrief("no-data-loss", "No data loss", automatic=thermal is not None or kept, required=endangered or kept),
-        ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=inventory.monitoring is not None),
+        ItemBrief("alerts-cleared", "Monitoring alerts cleared", automatic=watched),
         ItemBrief("logged", "Results logged to thermal memory", required=False),
         ItemBrief("runbooks-updated", "Runbooks updated where gaps were found", automatic=False),
         *(ItemBrief(item.id, item.title, automatic=False) for item in plan.scenario.post),
