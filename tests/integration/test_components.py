@@ -9,6 +9,7 @@ import yaml
 
 from tests.hurry import hurried, observed, sentence, verdict
 from tests.lab import Lab
+from tests.receiver import SECRET, receiving
 
 
 def test_a_worker_and_a_bus_break_from_outside_and_heal(lab: Lab) -> None:
@@ -42,16 +43,28 @@ def test_a_token_that_others_may_read_is_not_used(lab: Lab) -> None:
     assert f"{file} holds a token and others may read it: chmod 600" in sentence(done)
 
 
-def test_a_worker_that_is_never_replaced_is_failed_with_the_true_reason(lab: Lab) -> None:
-    with lab.unit("bluefin", "jobs.service", Environment="STACK_BREAK=no-respawn"):
+def test_a_worker_that_is_never_replaced_is_failed_with_the_true_reason_and_people_are_told(lab: Lab) -> None:
+    content = yaml.safe_load(lab.inventory_file.read_text())
+    inventory = lab.dir / "notifying.yaml"
+    with receiving() as receiver, lab.unit("bluefin", "jobs.service", Environment="STACK_BREAK=no-respawn"):
         lab.ssh("bluefin", "systemctl restart jobs.service")
         assert lab.wait_until(lambda: "jobs_workers 3" in lab.ssh("bluefin", METRICS.format(port(lab))), 15)
-        done = lab.run(hurried(lab, "worker-kill", within_s=(10, 4)))
+        content["notify"] = {"urls": [receiver.url("page"), f"nonsense://{SECRET}"]}
+        inventory.write_text(yaml.safe_dump(content))
+        scenario = hurried(lab, "worker-kill", within_s=(10, 4))
+        done = lab.run(scenario, "--inventory", str(inventory))
+        inventory.unlink()
     assert verdict(done) == (1, "failed", "expectation"), str(done)
     assert sentence(done) == (
         "Another worker took its place, under the same main process: not met within 4 s: "
         "2 of 3 processes are there, 0 new"
     )
+    (got,) = receiver.got
+    assert got["title"] == "gameday: worker-kill FAILED (expectation)"
+    assert got["message"].startswith(sentence(done))
+    found = [event["text"] for event in done.events if event["event"] == "finding"]
+    assert "not notified by nonsense: apprise does not understand this URL" in found
+    assert SECRET not in done.out + done.err
     missed = {name for name, outcome in observed(done).items() if outcome == "fail"}
     assert missed == {"replaced", "counted"}
 

@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from console import events as ev
 from console import notify
+from console.cli import main
 from console.errors import BadInput
 from console.notify.sender import without_secrets
 from console.plan.inventory import Notifications, load_inventory
 from console.state import RunState, fold
 from console.terms import Outcome, Reason
-
-SECRET = "s3cr3t-t0ken"
-
-
-class Receiver(ThreadingHTTPServer):
-    """Keeps what it gets; below /full it answers 507."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, str]] = []
-        super().__init__(("127.0.0.1", 0), _Page)
-
-    def url(self, path: str) -> str:
-        return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{path}"
-
-
-class _Page(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.got.append({**body, "path": self.path})
-        self.send_response(507 if self.path.startswith("/full") else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+from tests.receiver import SECRET, Receiver, receiving
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def concluded() -> RunState:
@@ -127,3 +96,14 @@ def test_the_inventory_says_who_is_told_and_of_what(tmp_path: Path) -> None:
     file.write_text(head + "notify: {on: [sometimes]}\n")
     with pytest.raises(BadInput, match="sometimes"):
         load_inventory(file)
+
+
+def test_doctor_sends_a_test_message_and_says_who_did_not_get_it(receiver: Receiver, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.yaml"
+    urls = f"[{receiver.url('page')}, {receiver.url('full')}]"
+    file.write_text(f"version: 1\nname: x\nnodes: {{redfin: {{address: 127.0.0.1}}}}\nnotify: {{urls: {urls}}}\n")
+    done = CliRunner().invoke(main, ["doctor", "--notify", "--inventory", str(file)])
+    sent, failed = done.stdout.splitlines()
+    assert (done.exit_code, sent, failed.startswith("✗ JSON: ")) == (3, "✓ JSON: sent", True)
+    assert [got["title"] for got in receiver.got] == ["gameday: test message"] * 2
+    assert SECRET not in done.stdout + done.stderr
