@@ -65,7 +65,7 @@ echo "$address port $port: a round trip took $took ms"
 
 _PREFLIGHT = """\
 command -v python3 >/dev/null && python3 -c 'import queue, socket, struct, threading' ||
-  refuse 'python3 with sockets is not there, and this kernel is asked for no netem' 'apt install python3'
+  refuse 'there is no python3 with sockets, which the delaying proxy needs' 'apt install python3'
 find_port
 took=$(ask 3) || {
   echo "$address port $port: $took. The round trip could not be measured: it has to say something or to end on its own"

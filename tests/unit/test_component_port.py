@@ -50,8 +50,9 @@ for line in sys.stdin:
         elif verb == "listen": links[name].sendall(b"listen\\n"); said = links[name].recv(5).decode()
         elif verb == "hear":
             links[name].settimeout(1)
-            while links[name].recv(99): pass
-            said = "closed"
+            said = "heard for 2 s"
+            while time.monotonic() < began + 2:
+                if not links[name].recv(99): said = "closed"; break
         else: links[name].sendall(b"x\\n"); said = links[name].recv(2).decode() or "closed"
     except TimeoutError: said = "silent"
     except OSError as error: said = type(error).__name__

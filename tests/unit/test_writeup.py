@@ -227,7 +227,7 @@ def test_when_an_alert_fired_and_cleared_is_told_everywhere() -> None:
 
 
 def test_an_alert_that_was_not_seen_has_no_time() -> None:
-    state = alerted(told("fires", Status.FAIL), told("clears", Status.UNKNOWN))
+    state = alerted(told("fires", Status.FAIL, 25.0), told("clears", Status.UNKNOWN))
     (line,) = sections.alerts(state).lines
     assert line == 'EventsLate{node="bluefin"}: not seen to have fired, unknown whether it has cleared'
     (times,) = result(state).alerts
