@@ -10,11 +10,8 @@ import msgspec
 from console.errors import Refused
 from console.faults import shell
 from console.faults.base import Held, Scripts, Target
+from console.faults.own_chain import RUN_CHARS
 from console.terms import Risk
-
-CHAIN_CHARS = 28
-"""The longest name of a chain (XT_EXTENSION_MAXNAMELEN in the kernel's x_tables.h, less the final zero)."""
-RUN_CHARS = CHAIN_CHARS - len("GAMEDAY--99")
 
 _PEERS = """\
 refuse() { echo "$1"; echo "fix: $2"; exit 3; }

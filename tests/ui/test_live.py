@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from console import events as ev
@@ -139,6 +140,28 @@ def test_the_reason_of_a_miss_is_read_to_its_end_where_there_is_room() -> None:
     assert len(told[0]) == 2
     assert told[0][1].endswith("…")
     assert " ".join(told[1][1:]) == why
+
+
+def test_an_alert_says_when_it_fired_and_when_it_cleared() -> None:
+    briefs = (
+        ev.ItemBrief("fires", "Monitoring notices", 20, alert="EventsLate", alert_is="fired"),
+        ev.ItemBrief("clears", "The alert clears", 30, after="revert", alert="EventsLate", alert_is="cleared"),
+    )
+    judged = [
+        ev.ExpectationJudged(
+            at_s=START_S + 30, id=name, status=Status.PASS, observed="seen", after_s=after_s, error_s=0.6
+        )
+        for name, after_s in (("fires", 6.21), ("clears", 14.0))
+    ]
+    state = fold_all([msgspec.structs.replace(recordings.gateway_started(), expectations=briefs), *judged])
+    told = [
+        expectation_lines(one, state, START_S + 31, 70, roomy=True)[0].plain.rstrip()
+        for one in state.expectations.values()
+    ]
+    assert [line.rpartition("  ")[2].strip() for line in told] == [
+        "fired after 6.2 s ± 0.6",
+        "cleared after 14.0 s ± 0.6",
+    ]
 
 
 async def test_what_is_not_met_is_shown_where_there_is_no_room_for_all(session: FakeSession) -> None:
