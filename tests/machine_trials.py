@@ -21,7 +21,7 @@ import yaml
 from console.plan import library
 from console.terms import EXIT_CODES, Outcome
 from tests.approvals import approved
-from tests.residue import FAULT, Residue, residue
+from tests.residue import FAULT, OURS, Residue, residue, still_failing
 from tests.systemd_lab import CONSOLE, SystemdLab
 from tests.trials import GRACE_S, LEASE_S, Console
 
@@ -44,9 +44,11 @@ class Kind:
     settings: tuple[str, ...] = ()
     in_time: tuple[str, ...] = ()
     """What has to be as before in time; empty: everything."""
+    scenario: str = ""
+    """Empty: as the kind is called."""
 
 
-KINDS = {
+PLAIN_KINDS = {
     "network-partition": Kind("greenfin", 5.0, ("hold_s=5",)),
     "disk-fill": Kind("redfin", 5.0, ("hold_s=5",)),
     "memory-pressure": Kind("greenfin", 5.0, ("hold_s=5",)),
@@ -54,6 +56,23 @@ KINDS = {
     "postgres-crash": Kind("bluefin", 5.0, in_time=("firewall", "mounts", "timers", "marked", "partial")),
     "cpu-pressure": Kind("greenfin", 5.0, ("hold_s=5",)),
 }
+DEVELOPMENT_KINDS = {
+    "sigil-disk-full": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "sigil-store-unmounted": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "sigil-read-only-filesystem": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "sigil-read-only-files": Kind(
+        "bluefin", 5.0, ("hold_s=5", "how=permissions"), scenario="sigil-read-only-filesystem"
+    ),
+    "sigil-leveldb-lock": Kind("bluefin", 2.0, ("within_s=3",)),
+    "lightning-disk-full": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "lightning-read-only": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "lightning-read-only-mount": Kind("bluefin", 5.0, ("hold_s=5", "how=mount"), scenario="lightning-read-only"),
+    "eventbus-delay": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "adapter-error": Kind("bluefin", 5.0, ("hold_s=5",)),
+    # Its workers start anew by themselves, in their own time.
+    "worker-kill": Kind("bluefin", 1.0, in_time=FAULT),
+}
+KINDS = PLAIN_KINDS | DEVELOPMENT_KINDS
 ACTIONS = ("kill", "kill-guard", "cut", "hangup", "two-interrupts", "abort-key")
 REASONS = {
     "kill": "interrupted", "kill-guard": "lease-lost", "cut": "lease-lost", "hangup": "interrupted",
@@ -80,14 +99,14 @@ class Scene:
         while any(found.values()) and not last:
             last = time.monotonic() >= end_s
             for node in [node for node, left in found.items() if left]:
-                found[node] = residue(self.lab, node).beyond(self.before[node], *only)
+                found[node] = residue(self.lab, node, *only).beyond(self.before[node], *only)
             time.sleep(max(0.0, min(LOOK_EVERY_S, end_s - time.monotonic())))
         return [f"{node}: {line}" for node, left in found.items() for line in left]
 
     def late(self, *only: str) -> list[str]:
         """What is not as before within the lease and a second from now; what the kind allows is left out."""
         limit_s = IN_TIME_S + self.patience_s
-        left = self.left(limit_s, *(self.kind.in_time or only))
+        left = self.left(limit_s, *(self.kind.in_time or only or OURS))
         return [f"{limit_s:g} s later: {line}" for line in left]
 
 
@@ -108,7 +127,8 @@ def trial(lab: SystemdLab, scenario: str, action: str, seed: int, *, patience_s:
         if console.reaches("inject", START_LIMIT_S):
             time.sleep(moment_s)
             problems += _be_rude(scene, action)
-            problems += scene.left(RECOVERY_LIMIT_S)
+            # A console that is killed leaves the records that it had written into a store, as the README says.
+            problems += scene.left(RECOVERY_LIMIT_S, *((*OURS, "answers") if action == "kill" else ()))
         else:
             problems.append("nothing was injected")
     finally:
@@ -118,6 +138,7 @@ def trial(lab: SystemdLab, scenario: str, action: str, seed: int, *, patience_s:
         reader.join(10.0)
         told = console.process.stderr.read()[-1000:] if console.process.stderr else ""
         console.close()
+    problems += [f"{node}: {line}" for node in before for line in still_failing(lab, node)]
     problems += _aftermath(lab, console, action)
     evidence = f"{moment_s:.2f} s after the injection began; phases {console.phases}; {console.lines[-1:]} {told}"
     return [*problems, evidence] if problems else []
@@ -125,7 +146,7 @@ def trial(lab: SystemdLab, scenario: str, action: str, seed: int, *, patience_s:
 
 def _begin(lab: SystemdLab, scenario: str, action: str) -> Console:
     settings = [word for setting in KINDS[scenario].settings for word in ("--set", setting)]
-    words = approved(lab, str(_short(lab, scenario)), *settings)
+    words = approved(lab, str(_short(lab, KINDS[scenario].scenario or scenario)), *settings)
     if action != "abort-key":
         return Console(lab.start("run", *words, "--attest", "all", "--json"))
     command = [sys.executable, "-m", "tests.player", *(word for word in words if word != "--approval")]

@@ -6,14 +6,22 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from console.faults.call_modes import MODES
 from tests.systemd_lab import SystemdLab
 
 SLACK_KB = {"/": 64 * 1024, "/pg_data": 64 * 1024}
 """The journal grows by 8 MB at a time, the database's log by 16; no fault of the labs writes to these disks."""
 OTHER_SLACK_KB = 1024
 
-FAULT = ("firewall", "mounts", "failed", "timers", "marked", "partial", "disks")
+FAULT = (
+    "firewall", "mounts", "loops", "failed", "timers", "marked", "partial", "disks", "files", "modes", "pipes",
+    "traced", "held",
+)  # fmt: skip
 """What is the fault's own; the rest also holds what a console that lives goes on doing."""
+OURS = (*FAULT, "units", "kept", "tables", "processes")
+"""All but how the target itself does, which may take its time after the fault is gone."""
+
+_STORES = ("answers", "records")
 
 _LOOK = r"""
 section() { echo "== $1"; }
@@ -32,9 +40,39 @@ done
 section tables
 [ ! "$database" ] || runuser -u postgres -- psql -XAt -p $port -d $database \
     -c "select relname from pg_class where relkind = 'r' and relname like 'gameday%'" 2>&1
+section loops; cat /sys/block/loop*/loop/backing_file 2>/dev/null
+section files
+find /dev/shm /etc/systemd /root /run /tmp /var/lib /var/tmp -xdev -iname '*gameday*' ! -path '/run/gameday*' \
+    ! -path '/var/lib/gameday*' ! -path '/run/user/*'
+ls -A /tmp /var/tmp /dev/shm | grep -v -e "^systemd-private-" -e "^PostgreSQL[.]" -e :
+section modes; [ ! -d /srv ] || find /srv -printf '%#m %u:%g %y %p\n'
+section pipes; find /run /tmp /dev/shm -type p 2>/dev/null
+section traced
+awk '/^Name:/ { name = $2 } /^State:/ && $2 ~ /^[Tt]$/ { print name " is stopped" }
+    /^TracerPid:/ && $2 > 0 { print name " is traced" }' /proc/[0-9]*/task/[0-9]*/status 2>/dev/null
+section held; find /proc/[0-9]*/fd -lname '*gameday-*' -printf '%l\n' 2>/dev/null
+section answers
+for url in $stores; do
+    curl -s -o /dev/null -m 3 -w "$url writes %{http_code}\n" -X PUT --data residue "$url/residue"
+    curl -s -o /dev/null -m 3 -w "$url reads %{http_code}\n" "$url/residue"
+done
+section records
+for url in $stores; do curl -s -m 3 "$url" | sed -n "s|^\(gameday-[^-]*\)-.*|$url has records of \1|p" | sort -u; done
 section processes; echo "$$ 0 asking"; ps -eo pid=,ppid=,args=
 """
 
+_DISABLE = r"""
+for pid in $(grep -ls fiu_posix_preload /proc/[0-9]*/maps | cut -d/ -f3); do
+    fifo=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^FIU_CTRL_FIFO=//p')-$pid
+    for name in $names; do echo "disable name=$name"; done >/tmp/asked
+    timeout 5 sh -c 'cat >"$1.in" && cat "$1.out"' sh "$fifo" </tmp/asked | paste -d' ' - /tmp/asked
+    rm /tmp/asked
+done
+"""
+
+_STORE_FILES = re.compile(
+    r"/srv/\w+/(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp)|(data|lock)\.mdb)$"
+)
 _OTHERS = re.compile(r"^(sshd: |\(sd-pam\)|/lib/systemd/systemd --user|postgres: |\[.*\]$|\(.*\)$|.* <defunct>$)")
 """Idle sessions of SSH with their manager, what PostgreSQL starts for itself, and what is dead or not yet itself."""
 
@@ -60,15 +98,17 @@ class Residue:
         return found
 
 
-def residue(lab: SystemdLab, node: str) -> Residue:
-    """All that a fault could leave on that machine, past SSH."""
+def residue(lab: SystemdLab, node: str, *only: str) -> Residue:
+    """All that a fault could leave on that machine, past SSH. `only`: what is wanted: a store is not asked in vain."""
     inventory = lab.inventory
+    asked = not only or set(only) & set(_STORES)
     here = [database for database in inventory.databases.values() if database.node == node]
     told = {
         "disks": " ".join(inventory.nodes[node].disks),
         "database": here[0].dbname if here else "",
         "port": str(here[0].port) if here else "",
         "backups": here[0].backup_dir if here else "",
+        "stores": " ".join(store.url for store in inventory.stores.values() if store.node == node and asked),
     }
     names = "".join(f"{name}={value!r}\n" for name, value in told.items())
     sections: dict[str, list[str]] = {}
@@ -81,7 +121,11 @@ def residue(lab: SystemdLab, node: str) -> Residue:
     lines = {
         # The tables of the chains that are empty and accept everything say nothing: the first question makes them.
         "firewall": [rule for rule in rules if not re.fullmatch(r"(\*\w+|COMMIT|:\w+ ACCEPT)", rule)],
-        "mounts": [line for line in sections["mounts"] if " /run/user/" not in line],
+        # How it propagates counts, the number of its group does not.
+        "mounts": [
+            re.sub(r"\b(shared|master):\d+", r"\1", line) for line in sections["mounts"] if " /run/user/" not in line
+        ],
+        "loops": [line for line in sections["loops"] if str(lab.root) in line or "gameday/" in line],
         "failed": [line.split()[0] for line in sections["failed"]],
         "timers": [name for line in sections["timers"] for name in re.findall(r"\S+\.timer", line)],
         "units": [line.split()[0] for line in sections["units"]],
@@ -90,10 +134,28 @@ def residue(lab: SystemdLab, node: str) -> Residue:
         "partial": sections["partial"],
         "marked": sections["marked"],
         "tables": sections["tables"],
+        "files": sections["files"],
+        # A store makes and deletes files of its own as it likes: there, only of which sorts there are any.
+        "modes": sorted({_STORE_FILES.sub("its own file", line) for line in sections["modes"]}),
+        "pipes": [re.sub(r"\d+", "N", line) for line in sections["pipes"]],
+        "traced": sections["traced"],
+        "held": sections["held"],
+        "answers": sections["answers"],
+        "records": sections["records"],
         "processes": _commands(sections["processes"]),
     }
     used = {line.split()[5]: int(line.split()[2]) for line in sections["disks"][1:]}
     return Residue({name: Counter(found) for name, found in lines.items()}, used)
+
+
+def still_failing(lab: SystemdLab, node: str) -> list[str]:
+    """The failure points of libfiu that are on in any process of that machine, and whoever does not tell. Ends them.
+
+    To disable one that is not enabled is answered by -1: that is how libfiu can be asked.
+    """
+    names = " ".join(sorted({name for mode in MODES.values() for name in mode.names}))
+    told = lab.on(node, "sh", stdin=f"names={names!r}\n{_DISABLE}", check=False)
+    return [line for line in told.splitlines() if not line.startswith("-1 disable name=")]
 
 
 def _commands(listing: list[str]) -> list[str]:

@@ -66,3 +66,23 @@ METRICS = "curl -s http://127.0.0.1:{}/metrics || :"
 def port(lab: Lab) -> int:
     content = yaml.safe_load(lab.inventory_file.read_text())
     return int(content["nodes"]["bluefin"]["services"]["jobs"]["metrics"].split(":")[2].partition("/")[0])
+
+
+def test_a_run_on_production_ends_before_anything_is_touched(lab: Lab) -> None:
+    def state() -> list[str]:
+        processes = [lab.show("bluefin", unit, "MainPID") for unit in ("jobs", "sigil")]
+        return processes + sorted(str(path) for path in (lab.dir / "bluefin" / "run").rglob("*"))
+
+    content = yaml.safe_load(lab.inventory_file.read_text())
+    content["nodes"]["bluefin"]["services"]["jobs"]["production"] = True
+    inventory = lab.dir / "production.yaml"
+    inventory.write_text(yaml.safe_dump(content))
+    before = state()
+    try:
+        done = lab.run("worker-kill", "--inventory", str(inventory))
+    finally:
+        inventory.unlink()
+    assert verdict(done) == (3, "not-run", "refused"), str(done)
+    assert "jobs on bluefin is marked production in the inventory" in done.out + done.err
+    assert not {"arm", "baseline", "inject"} & {event.get("phase") for event in done.events}
+    assert state() == before
