@@ -26,9 +26,11 @@ set -- env -i PATH="$PATH" GAMEDAY_FAULT="$mark" GAMEDAY_RUN="$run" "$@"
 if [ "$(id_of Uid)" != "$(id -u)" ]; then # as who runs the service: what another one leaves, it could not open
   set -- setpriv --reuid "$(id_of Uid)" --regid "$(id_of Gid)" --init-groups "$@"
 fi
+mask=$(sed -n 's/^Umask:[[:space:]]*//p' "/proc/$main/status") # what it leaves is to be as the service's own is
 stamp >began
 {
-  { code=0; (cd / && exec "$@") 2>&1 </dev/null || code=$?; echo "$code $(stamp)" >new; mv new ended; } |
+  { code=0; (cd / && umask "${mask:-022}" && exec "$@") 2>&1 </dev/null || code=$?
+    echo "$code $(stamp)" >new; mv new ended; } |
     { head -c 65536 >said; cat >/dev/null; }
 } >/dev/null 2>&1 &
 until [ -s ended ] || [ "$(stamp)" -ge $(($(cat began) + limit)) ]; do sleep 0.1; done

@@ -61,13 +61,13 @@ def test_what_a_second_opener_does_is_told_as_it_was(tmp_path: Path, shell: str,
 def test_it_runs_as_the_service_and_with_nothing_of_ours(tmp_path: Path) -> None:
     with store_node(tmp_path, program="") as node:
         node.sh("touch main; chmod 666 main")
-        service = node.serve("exec setpriv --reuid 65534 --regid 65534 --clear-groups sleep 600")
+        service = node.serve("umask 037; exec setpriv --reuid 65534 --regid 65534 --clear-groups sleep 600")
         try:
-            target = node.store_target(open=("env", "A=b c", "sh", "-c", "id -u; id -g; env; exit 1"))
+            target = node.store_target(open=("env", "A=b c", "sh", "-c", "id -u; id -g; umask; env; exit 1"))
             assert node.run("inject", FAULT, target).code == 0
             said = node.sh(f"cat {node.notes}/said").splitlines()
-            assert said[:2] == ["65534", "65534"]
-            names = {line.partition("=")[0] for line in said[2:]}
+            assert said[:3] == ["65534", "65534", "0037"]
+            names = {line.partition("=")[0] for line in said[3:]}
             assert names <= {"PATH", "GAMEDAY_FAULT", "GAMEDAY_RUN", "A", "PWD", "OLDPWD", "SHLVL", "_"}
             assert "A=b c" in said
         finally:
