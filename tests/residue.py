@@ -15,7 +15,7 @@ OTHER_SLACK_KB = 1024
 
 FAULT = (
     "firewall", "mounts", "loops", "failed", "timers", "marked", "partial", "disks", "files", "modes", "pipes",
-    "traced", "held",
+    "traced", "held", "views",
 )  # fmt: skip
 """What is the fault's own; the rest also holds what a console that lives goes on doing."""
 OURS = (*FAULT, "units", "kept", "tables", "processes")
@@ -47,6 +47,8 @@ find /dev/shm /etc/systemd /root /run /tmp /var/lib /var/tmp -xdev -iname '*game
 ls -A /tmp /var/tmp /dev/shm | grep -v -e "^systemd-private-" -e "^PostgreSQL[.]" -e :
 section modes; [ ! -d /srv ] || find /srv -printf '%#m %u:%g %y %p\n'
 section pipes; find /run /tmp /dev/shm -type p 2>/dev/null
+section views
+awk '$5 ~ /^\/(srv|run\/gameday)\// { print FILENAME, $3, $4, $5, $6 }' /proc/[0-9]*/mountinfo 2>/dev/null
 section traced
 awk '/^Name:/ { name = $2 } /^State:/ && $2 ~ /^[Tt]$/ { print name " is stopped" }
     /^TracerPid:/ && $2 > 0 { print name " is traced" }' /proc/[0-9]*/task/[0-9]*/status 2>/dev/null
@@ -138,6 +140,7 @@ def residue(lab: SystemdLab, node: str, *only: str) -> Residue:
         # A store makes and deletes files of its own as it likes: there, only of which sorts there are any.
         "modes": sorted({_STORE_FILES.sub("its own file", line) for line in sections["modes"]}),
         "pipes": [re.sub(r"\d+", "N", line) for line in sections["pipes"]],
+        "views": _views(sections["views"]),
         "traced": sections["traced"],
         "held": sections["held"],
         "answers": sections["answers"],
@@ -156,6 +159,15 @@ def still_failing(lab: SystemdLab, node: str) -> list[str]:
     names = " ".join(sorted({name for mode in MODES.values() for name in mode.names}))
     told = lab.on(node, "sh", stdin=f"names={names!r}\n{_DISABLE}", check=False)
     return [line for line in told.splitlines() if not line.startswith("-1 disable name=")]
+
+
+def _views(listing: list[str]) -> list[str]:
+    """What mounts the processes see where faults change any, each such view once: services have views of their own."""
+    seen: dict[str, list[str]] = {}
+    for line in listing:
+        process, mount = line.split(None, 1)
+        seen.setdefault(process, []).append(mount)
+    return sorted({"; ".join(sorted(mounts)) for mounts in seen.values()})
 
 
 def _commands(listing: list[str]) -> list[str]:
