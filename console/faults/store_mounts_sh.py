@@ -58,6 +58,32 @@ let_go() {
 """
 )
 
+VIEWS = r"""views() { # PID FLAGS of each process, this one included, that sees a mount at $mount
+  grep -sF " $mount " /proc/self/mountinfo /proc/[0-9]*/mountinfo |
+    awk -v at="$mount" '$5 == at { split($1, file, "/"); seen[file[3]] = $6 } END { for (p in seen) print p, seen[p] }'
+}
+note_views() { # services with a view of their own may have it with other flags, as ProtectSystem= makes it read-only
+  views >new
+  plain=$(sed -n 's/^self //p' new)
+  while read -r pid flags; do
+    [ "$flags" = "$plain" ] || echo "$pid $(alive "$pid") $flags"
+  done <new >odd
+  mv odd views
+}
+views_back() { # a mount that is made anew has the node's flags in every view
+  failed=0
+  while read -r pid born flags; do
+    [ -n "$born" ] && [ "$(alive "$pid")" = "$born" ] || continue
+    now=$(views | sed -n "s/^$pid //p")
+    [ -n "$now" ] && [ "$now" != "$flags" ] || continue
+    nsenter -t "$pid" -m mount -o "remount,bind,$flags" "$mount" </dev/null &&
+      [ "$(views | sed -n "s/^$pid //p")" = "$flags" ] ||
+      { echo "process $pid ($(cat "/proc/$pid/comm")) sees $mount $now, before: $flags"; failed=1; }
+  done <views
+  return $failed
+}
+"""
+
 CLEAN_MOUNTS = r"""bad=0
 folder=$(cd -P "${GAMEDAY_DIR%"/$run"*}" && pwd)
 left=$(mounts_in "$folder" | sed 's/.* //' | grep '/kept' | paste -sd ' ' -) || left=''
@@ -71,6 +97,7 @@ exit $bad
 
 UNMOUNT = r"""[ $refused = 0 ] || exit 1
 note_mount
+note_views
 keep_mount
 umount -l "$mount"
 ls -A "$mount" >new
@@ -115,6 +142,7 @@ if ! shows; then
   mount --bind kept/fs "$mount"
   [ -n "$group" ] || mount --make-private "$mount"
 fi
+[ ! -s views ] || views_back || exit 1
 let_go
 is_back || { echo "$mount is mounted, but not as it was: $(look | paste -sd ';' -)"; exit 1; }
 """

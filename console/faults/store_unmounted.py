@@ -9,7 +9,7 @@ import msgspec
 from console.faults import shell, store_sh
 from console.faults.base import Held, Scripts, Target
 from console.faults.memory import MB
-from console.faults.store_mounts_sh import CLEAN_MOUNTS, MOUNT_AGAIN, MOUNTS, UNMOUNT, UNMOUNTED
+from console.faults.store_mounts_sh import CLEAN_MOUNTS, MOUNT_AGAIN, MOUNTS, UNMOUNT, UNMOUNTED, VIEWS
 from console.terms import Risk
 
 _PREFLIGHT = "[ $refused = 0 ] || exit 3\nrunning\n"
@@ -19,7 +19,9 @@ class StoreUnmounted(Held, frozen=True, tag="store-unmounted"):
     """Take the file system away under a running store, and see whether it says so or hangs."""
 
     risk_floor: ClassVar[Risk] = Risk.MEDIUM
-    needs: ClassVar[tuple[str, ...]] = (*store_sh.NEEDS, "ls", "mkdir", "mount", "mv", "rmdir", "tr", "umount")
+    needs: ClassVar[tuple[str, ...]] = (
+        *store_sh.NEEDS, "ls", "mkdir", "mount", "mv", "nsenter", "rmdir", "tr", "umount",
+    )  # fmt: skip
     needs_store: ClassVar[bool] = True
     development_only: ClassVar[bool] = True
 
@@ -51,9 +53,9 @@ class StoreUnmounted(Held, frozen=True, tag="store-unmounted"):
         head = f"{shell.head(target)}{names}"
         after = f"{store_sh.PLACE}{store_sh.ARRIVES}{MOUNTS}"
         return Scripts(
-            inject=f"{shell.head(target, mark=self.kind)}{names}{rails}{MOUNTS}{UNMOUNT}",
+            inject=f"{shell.head(target, mark=self.kind)}{names}{rails}{MOUNTS}{shell.ALIVE}{VIEWS}{UNMOUNT}",
             effect=f"{head}{after}{UNMOUNTED}",
-            revert=f"{head}{shell.stop_marked(self.kind)}{after}{MOUNT_AGAIN}",
+            revert=f"{head}{shell.stop_marked(self.kind)}{after}{shell.ALIVE}{VIEWS}{MOUNT_AGAIN}",
             clean=f"{head}{shell.none_marked(self.kind, target)}{after}{CLEAN_MOUNTS}",
             preflight=f"set -eu\n{names}{rails}{_PREFLIGHT}",
         )

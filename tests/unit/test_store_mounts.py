@@ -57,6 +57,27 @@ def test_a_stores_file_system_is_gone_and_comes_back_with_its_data(tmp_path: Pat
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_a_service_that_may_only_read_the_store_may_only_read_it_afterwards(tmp_path: Path, shell: str) -> None:
+    with store_node(tmp_path, shell) as node:
+        remount = f"mount -o remount,bind,ro,nosuid {node.data}"
+        words = node.command(*SLAVE, "sh", "-c", f"cd /; {remount}; echo $$ >{tmp_path}/there; exec sleep 600")
+        protected = subprocess.Popen(words)
+        try:
+            node.sh(f"until [ -s {tmp_path}/there ]; do sleep 0.1; done")
+            view = f"awk '$5 == \"{node.data}\" {{ print $6 }}' /proc/$(cat {tmp_path}/there)/mountinfo"
+            before = node.sh(view)
+            assert before.startswith("ro,nosuid")
+            runs(node, GONE, "inject")
+            assert node.sh(view) == ""
+            (reverted,) = runs(node, GONE, "revert")
+            assert reverted.code == 0, reverted
+            assert node.sh(view) == before
+        finally:
+            protected.kill()
+            protected.wait()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_store_that_is_open_for_writing_is_read_only_for_every_new_file(tmp_path: Path, shell: str) -> None:
     with store_node(tmp_path, shell, program=f"exec 5>>{tmp_path}/data/db/LOG; sleep 600") as node:
         before = node.mounts(), node.used()
