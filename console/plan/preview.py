@@ -22,6 +22,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    ProcessProbe,
     SecondOpenerProbe,
     ServiceProbe,
     StoreProbe,
@@ -135,6 +136,11 @@ def question(probe: AnyProbe) -> str:
         case MetricProbe():
             value = f" {probe.value:g}" if probe.state not in ("restored",) else ""
             return f"on {probe.node}: {probe.metric} of {probe.url} is {probe.state}{value}"
+        case ProcessProbe():
+            same = f"{probe.service} on {probe.node} is the process that it was"
+            if probe.state == "same":
+                return same
+            return f"{same}, its open files and memory within {probe.slack_pct:g} % of before"
         case ComponentProbe():
             return f"on {probe.node}: processes of {probe.unit} with '{probe.process}' are {probe.state}"
         case AlertProbe():

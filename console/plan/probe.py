@@ -209,6 +209,18 @@ class MetricProbe(Probe, frozen=True, tag="metric"):
     """The service's `metrics` of the inventory, filled in by the plan."""
 
 
+class ProcessProbe(Probe, frozen=True, tag="process"):
+    """A service's main process, beside what it was at the baseline. `same`: it is that one. `fallen-back`: and its open
+    files and its memory are within `slack_pct` of the baseline's, or two files above."""
+
+    node: str
+    service: Text
+    state: Literal["same", "fallen-back"]
+    slack_pct: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 10.0
+    unit: str = ""
+    """Filled in by the plan."""
+
+
 class ComponentProbe(Probe, frozen=True, tag="component"):
     """The processes of a service's component. `replaced`: as many as at the baseline, one of them new; `present`: one
     at least. Either way under the same main process."""
@@ -253,6 +265,7 @@ AnyProbe = (
     | StoreProbe
     | MetricProbe
     | ComponentProbe
+    | ProcessProbe
     | SecondOpenerProbe
 )
 

@@ -30,6 +30,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    ProcessProbe,
     SecondOpenerProbe,
     ServiceProbe,
     SqlProbe,
@@ -173,7 +174,7 @@ class _Resolver:
         if isinstance(probe, PingProbe):
             self.node(probe.node, *at, "node")
             return msgspec.structs.replace(probe, address=self.node(probe.peer, *at, "peer").reached_at)
-        if isinstance(probe, ServiceProbe):
+        if isinstance(probe, (ServiceProbe, ProcessProbe)):
             self.node(probe.node, *at, "node")
             return msgspec.structs.replace(probe, unit=self.service(probe.node, probe.service, *at, "service").unit)
         if isinstance(probe, BootedProbe):

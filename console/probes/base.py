@@ -23,6 +23,7 @@ from console.plan.probe import (
     MemoryProbe,
     MetricProbe,
     PingProbe,
+    ProcessProbe,
     SecondOpenerProbe,
     ServiceProbe,
     StoreProbe,
@@ -108,6 +109,7 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
         memory,
         metric,
         ping,
+        process,
         second_opener,
         service,
         sql,
@@ -143,6 +145,8 @@ def prober(probe: AnyProbe, around: Surroundings, stores: Mapping[str, StoreWrit
             return metric.MetricProber(probe, around.node(probe.node))
         case ComponentProbe():
             return component.ComponentProber(probe, around.node(probe.node))
+        case ProcessProbe():
+            return process.ProcessProber(probe, around.node(probe.node))
         case LoadProbe():
             return load.LoadProber(probe, around.node(probe.node))
         case StoreProbe():
