@@ -164,9 +164,18 @@ echo "$! $(alive $!)" >controller
 """
 
 ERRORS = """\
+page() { curl -fsS -m 3 "$metrics" 2>/dev/null || wget -q -T 3 -O - "$metrics" 2>/dev/null; }
+unanswered() { # does one of 20 questions to the service fail?
+  asked=0
+  while [ -n "$metrics" ] && [ $asked -lt 20 ]; do
+    asked=$((asked + 1))
+    page >/dev/null || return 0
+  done
+  return 1
+}
 errors() { # what the service itself counts: an error and its count, a line each; nothing where it does not tell
   [ -n "$metrics" ] || return 0
-  { curl -fsS -m 3 "$metrics" 2>/dev/null || wget -q -T 3 -O - "$metrics" 2>/dev/null; } | awk '
+  page | awk '
     /^[a-z_]*_errors_total\\{.*errno="/ { e = $0; sub(/.*errno="/, "", e); sub(/".*/, "", e); n[e] += $NF; any = 1 }
     /^[a-z_]*_errors?_total/ { any = 1 }
     END { for (e in n) print e, n[e]; if (any) print "told 1" }'
@@ -216,6 +225,8 @@ libfiu)
   elif [ "$subsystem" != network ] && grep -q '^told' errors-now; then
     echo "the preload answers that $at of the calls fail, but $unit counts no $errno error: is anything called?"
     exit 1
+  elif [ "$subsystem" = network ] && unanswered; then
+    echo "the preload answers that $at of the calls fail; of $asked questions of our own the last got no answer"
   else
     echo "the preload answers that $at of the calls fail"
     echo "finding: libfiu keeps no counters, and $unit tells none of $errno: how many calls failed is not known"
