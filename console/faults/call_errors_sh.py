@@ -87,8 +87,9 @@ apply_strace() {
   tracing= every=$step
   echo "$step" >step
   [ "$step" != 0 ] || return 0
+  # Through a pipe it tells each call at once; to a file, or this named pipe itself, only every 4 kB.
   strace -f -qq -s 0 -e raw=all -e signal=none -e "trace=$calls" -e "inject=$calls:$effect:when=1+$step" \\
-    -p "$main" -o calls.fifo </dev/null 2>traced.said &
+    -p "$main" -o '|exec cat >calls.fifo' </dev/null 2>traced.said &
   tracing=$!
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     [ -z "$(tracer)" ] || return 0
@@ -135,7 +136,8 @@ count() { # what strace tells, into the file `calls`, once a second
       for (key in hit) print "hit", key, hit[key] >"calls.new"
       print "end" >"calls.new"; close("calls.new"); system("mv calls.new calls")
     }
-    $1 == "tick" { save(); next }
+    carry != "" { $0 = carry $0; carry = "" }
+    /tick$/ { save(); carry = substr($0, 1, length($0) - 4); next } # it may fall into a line
     /<unfinished \\.\\.\\.>$/ || !/ = / { next }
     { name = $2; if (name == "<...") name = $3; else sub(/\\(.*/, "", name); seen[name]++ }
     /\\(INJECTED\\)$/ && match($0, / = -1 [A-Z0-9]+ /) { hit[name " " substr($0, RSTART + 6, RLENGTH - 7)]++ }
@@ -164,7 +166,10 @@ echo "$! $(alive $!)" >controller
 """
 
 ERRORS = """\
-page() { curl -fsS -m 3 "$metrics" 2>/dev/null || wget -q -T 3 -O - "$metrics" 2>/dev/null; }
+page() {
+  if command -v curl >/dev/null; then curl -fsS -m 3 "$metrics" 2>/dev/null
+  else wget -q -t 1 -T 3 -O - "$metrics" 2>/dev/null; fi
+}
 unanswered() { # does one of 20 questions to the service fail?
   asked=0
   while [ -n "$metrics" ] && [ $asked -lt 20 ]; do

@@ -22,7 +22,7 @@ _LOOK = """\
 main=$(systemctl show -p MainPID --value "$unit")
 [ "${main:-0}" -gt 1 ] || { echo "$unit has no main process"; exit 1; }
 files=$(ls "/proc/$main/fd" | grep -c .)
-memory=$(sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p' "/proc/$main/status")
+memory=$(sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\) kB/\\1/p' "/proc/$main/status")
 echo "$main $(alive "$main") $files ${memory:-0}"
 """
 
@@ -34,6 +34,7 @@ class Held(msgspec.Struct, frozen=True):
     """Its pid, and when it was born."""
     files: int
     memory_kb: int
+    """Its own, without the files that it has mapped: those are the kernel's to keep or to drop."""
 
     def __str__(self) -> str:
         return f"{self.files} open files, {self.memory_kb / 1024:.1f} MB of memory"

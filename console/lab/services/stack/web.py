@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 from console.lab.services.stack.log import log
 
 BODY_LIMIT_BYTES = 1024 * 1024
-IDLE_LIMIT_S = 30.0
+THREADS = 16
+"""How many clients are served at once; the next ones wait."""
+IDLE_LIMIT_S = 10.0
 """For how long a client may say nothing before its connection is closed."""
 
 
@@ -53,10 +59,16 @@ def no_such_page() -> Answer:
     return as_json(404, error="no such page")
 
 
-class Server(ThreadingHTTPServer):
-    """Listens as soon as it is made; a client that goes away is no error."""
+NO_MEMORY = as_json(503, error="there is no memory for this just now: try again", errno="ENOMEM", recoverable=True)
+"""Made beforehand: there may be none for it when it is needed."""
 
-    daemon_threads = True
+
+class Server(HTTPServer):
+    """Listens as soon as it is made; a client that goes away is no error.
+
+    Its threads are there from the start: where memory is short, a thread that dies while it begins leaves whoever has
+    started it waiting for ever (CPython's Thread.start).
+    """
 
     def __init__(self, host: str, port: int, answer: Callable[[Asked], Answer]) -> None:
         class Handler(_Handler):
@@ -64,6 +76,28 @@ class Server(ThreadingHTTPServer):
 
         Handler.answer = staticmethod(answer)
         super().__init__((host, port), Handler)
+        self._waiting: SimpleQueue[tuple[socket.socket, object]] = SimpleQueue()
+        for _ in range(THREADS):
+            Thread(target=self._serve, daemon=True).start()
+
+    def process_request(self, request: object, client_address: object) -> None:
+        """Leave it to whichever thread is free."""
+        assert isinstance(request, socket.socket)  # noqa: S101 (TCP servers have no others)
+        self._waiting.put((request, client_address))
+
+    def _serve(self) -> None:
+        while True:
+            # Whatever becomes of one client, even of the line about it in the log: the next one is served.
+            with suppress(Exception):
+                self._serve_one(*self._waiting.get())
+
+    def _serve_one(self, request: socket.socket, client: object) -> None:
+        try:
+            self.finish_request(request, client)
+        except Exception:
+            self.handle_error(request, client)
+        finally:
+            self.shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say it in one line."""
@@ -78,14 +112,22 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _do(self) -> None:
+        try:
+            told = self._answered()
+        except MemoryError:
+            self.close_connection = True  # of what was sent, some may not have been read
+            told = NO_MEMORY
+        self._send(told)
+
+    def _answered(self) -> Answer:
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > BODY_LIMIT_BYTES:
             self.close_connection = True
-            return self._send(as_json(413, error=f"a body has a Content-Length of at most {BODY_LIMIT_BYTES}"))
+            return as_json(413, error=f"a body has a Content-Length of at most {BODY_LIMIT_BYTES}")
         url = urlsplit(self.path)
         authorization = self.headers.get("Authorization", "")
         asked = Asked(self.command, unquote(url.path), url.query, self.rfile.read(int(length)), authorization)
-        return self._send(self.answer(asked))
+        return self.answer(asked)
 
     do_GET = do_PUT = do_DELETE = do_POST = _do  # noqa: N815 -- the base class's names
 
