@@ -49,6 +49,7 @@ screenshots: setup ## Make screenshots/ from real lab runs
 	@$(BIN)/python -m tests.screenshots
 
 bench: setup ## Print the speed targets as ratios
+	@[ "$$(uname)" != Linux ] || $(SETUP) program fiu-ctrl fiu-utils
 	@$(BIN)/python -m tests.bench
 
 soak: setup ## Interrupt runs in each phase, and as root each fault on machines, again and again (SOAK_ARGS=...)

@@ -17,9 +17,10 @@ from console.faults.call_errors import CallErrors
 from console.nodes.sweep import Trace
 from console.plan.inventory import Inventory, Node, Service, load_inventory
 from console.plan.resolve import resolve
+from console.run.rails import production_rails
 from console.run.verdict import propose
 from console.state import fold_all
-from console.terms import EXIT_CODES, Outcome, Risk, Status
+from console.terms import EXIT_CODES, Outcome, Reason, Risk, Status
 
 EXAMPLE = load_inventory(Path(__file__).parents[2] / "scenarios" / "example" / "inventory.yaml")
 TRACE = Trace("bluefin", "r1", "ann", "held", 9.0, "a living guard")
@@ -180,3 +181,17 @@ def test_the_monkey_hits_nothing_that_is_production_a_database_or_does_not_come_
     with pytest.raises(Refused, match="nothing in the inventory may be hit"):
         monkey.targets(all_production)
     assert "postgresql" not in [aim.service for aim in monkey.targets(EXAMPLE)]
+
+
+@pytest.mark.parametrize("marked", ["node", "service"])
+def test_what_is_marked_production_is_refused(marked: str) -> None:
+    inventory = development()
+    node = inventory.nodes["bluefin"]
+    sigil = msgspec.structs.replace(node.services["sigil"], production=marked == "service")
+    node = msgspec.structs.replace(node, services={"sigil": sigil}, production=marked == "node")
+    inventory = msgspec.structs.replace(inventory, nodes={"bluefin": node})
+    scenario = wish.scenario("bluefin", "sigil", made(), inventory)
+    plan = resolve(scenario, inventory, operator="ann", run="r1", created=datetime(2026, 11, 21, tzinfo=UTC))
+    (blocker,) = production_rails(plan, inventory)
+    assert blocker.reason is Reason.REFUSED
+    assert "is marked production in the inventory" in blocker.what
