@@ -1,4 +1,4 @@
-"""Fault modes by hand on a lab: held by a console or by the node alone, seen and changed from elsewhere, always gone."""
+"""Fault modes by hand on a lab: held by a console or by the node alone, changed from elsewhere, and always gone."""
 
 from __future__ import annotations
 
