@@ -14,7 +14,7 @@ from statistics import median
 
 from tests.bench.table import Row
 
-WRITES = 1500
+WRITES = 500
 RUNS = 5
 PRELOAD = "/usr/lib/fiu/fiu_run_preload.so /usr/lib/fiu/fiu_posix_preload.so"
 
