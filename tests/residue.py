@@ -43,10 +43,10 @@ section tables
 section loops; cat /sys/block/loop*/loop/backing_file 2>/dev/null
 section files
 find /dev/shm /etc/systemd /root /run /tmp /var/lib /var/tmp -xdev -iname '*gameday*' ! -path '/run/gameday*' \
-    ! -path '/var/lib/gameday*' ! -path '/run/user/*'
+    ! -path '/var/lib/gameday*' ! -path '/run/user/*' ! -path '/run/systemd/*'
 ls -A /tmp /var/tmp /dev/shm | grep -v -e "^systemd-private-" -e "^PostgreSQL[.]" -e :
 section modes; [ ! -d /srv ] || find /srv -printf '%#m %u:%g %y %p\n'
-section pipes; find /run /tmp /dev/shm -type p 2>/dev/null
+section pipes; find /run /tmp /dev/shm -type p ! -path '/run/gameday/*' 2>/dev/null
 section views
 awk '$5 ~ /^\/(srv|run\/gameday)\// { print FILENAME, $3, $4, $5, $6 }' /proc/[0-9]*/mountinfo 2>/dev/null
 section traced
