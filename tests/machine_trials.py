@@ -71,6 +71,9 @@ DEVELOPMENT_KINDS = {
     "adapter-error": Kind("bluefin", 5.0, ("hold_s=5",)),
     # Its workers start anew by themselves, in their own time.
     "worker-kill": Kind("bluefin", 1.0, in_time=FAULT),
+    # By libfiu's preload, and by strace.
+    "chaos-disk-full": Kind("bluefin", 5.0, ("hold_s=5",)),
+    "chaos-slow-io": Kind("bluefin", 5.0, ("hold_s=5",)),
 }
 KINDS = PLAIN_KINDS | DEVELOPMENT_KINDS
 ACTIONS = ("kill", "kill-guard", "cut", "hangup", "two-interrupts", "abort-key")

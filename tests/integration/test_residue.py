@@ -11,8 +11,8 @@ from tests.systemd_lab import SystemdLab
 SEED = 20261121
 TWINS = ("lightning-disk-full", "lightning-read-only-mount", "sigil-read-only-files")
 """The same faults on the other store."""
-HARDEST = ("sigil-store-unmounted", "lightning-read-only", "eventbus-delay")
-"""A mount, permissions, and a proxy with its firewall rules: `make soak` tries all kinds in all ways."""
+HARDEST = ("sigil-store-unmounted", "lightning-read-only", "chaos-slow-io", "eventbus-delay")
+"""A mount, permissions, a tracer, and a proxy with its firewall rules: `make soak` tries all kinds in all ways."""
 TRIALS = [
     *((scenario, action) for scenario in PLAIN_KINDS for action in ACTIONS),
     *((scenario, "kill") for scenario in DEVELOPMENT_KINDS if scenario not in TWINS),
