@@ -27,6 +27,7 @@ NEED_MACHINES = [
     "test_postgres_crash_systemd.py",
     "test_residue.py",
     "test_resources.py",
+    "test_store_machines.py",
 ]
 collect_ignore = [] if "systemd" in KINDS else NEED_MACHINES
 
