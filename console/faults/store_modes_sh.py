@@ -9,7 +9,7 @@ bound() { # whether permissions bind the service: root's processes may write in 
   [ -n "$held" ] && [ $((0x$held & 2)) = 0 ]
 }
 set_mode() { # MODE INODE FILE: of that very file, whatever stands at its name meanwhile
-  [ ! -L "$3" ] && { [ -f "$3" ] || [ -d "$3" ]; } || return
+  [ -f "$3" ] || [ -d "$3" ] || return
   { [ "$(stat -L -c '%d %i' /proc/self/fd/4)" = "$number $2" ] && chmod "$1" /proc/self/fd/4; } 4<"$3"
 }
 each() { # COMMAND: called with mode, inode and name of each noted file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from console.errors import Refused
@@ -49,7 +50,8 @@ def test_what_a_second_opener_does_is_told_as_it_was(tmp_path: Path, shell: str,
         assert node.run("effect", FAULT, target).code == 0
         if kind == "slow":
             node.sh(f"until [ -s {node.notes}/ended ]; do sleep 0.1; done")
-        told = judged(node.sh(look), ASKED)
+        limit_s = ASKED.within_s if kind in ("slow", "stays") else 30  # a busy machine starts even these late
+        told = judged(node.sh(look), msgspec.structs.replace(ASKED, within_s=limit_s))
         assert told[0] is status, told
         assert text in told[1]
         if kind == "stays":
