@@ -140,7 +140,8 @@ def question(probe: AnyProbe) -> str:
             same = f"{probe.service} on {probe.node} is the process that it was"
             if probe.state == "same":
                 return same
-            return f"{same}, its open files and memory within {probe.slack_pct:g} % of before"
+            more = f" or {probe.slack_mb:g} MB" if probe.slack_mb else ""
+            return f"{same}, its open files and memory within {probe.slack_pct:g} %{more} of before"
         case ComponentProbe():
             return f"on {probe.node}: processes of {probe.unit} with '{probe.process}' are {probe.state}"
         case AlertProbe():

@@ -211,12 +211,14 @@ class MetricProbe(Probe, frozen=True, tag="metric"):
 
 class ProcessProbe(Probe, frozen=True, tag="process"):
     """A service's main process, beside what it was at the baseline. `same`: it is that one. `fallen-back`: and its open
-    files and its memory are within `slack_pct` of the baseline's, or two files above."""
+    files and its memory are within `slack_pct` of the baseline's, or two files and `slack_mb` above."""
 
     node: str
     service: Text
     state: Literal["same", "fallen-back"]
     slack_pct: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 10.0
+    slack_mb: Annotated[float, msgspec.Meta(ge=0, le=100_000)] = 0.0
+    """For a service that may have been started just before: its buffers and pools are not filled yet."""
     unit: str = ""
     """Filled in by the plan."""
 

@@ -102,5 +102,5 @@ def judge(probe: ProcessProbe, before: Held | None, now: Held) -> tuple[Status, 
         return Status.PASS, f"process {now.who.split()[0]}, as before: {now}"
     share = 1 + probe.slack_pct / 100
     few = now.files <= max(before.files * share, before.files + FILES)
-    small = now.memory_kb <= before.memory_kb * share
+    small = now.memory_kb <= max(before.memory_kb * share, before.memory_kb + probe.slack_mb * 1024)
     return Status.PASS if few and small else Status.FAIL, f"{now}; before {before}"

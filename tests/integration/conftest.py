@@ -14,6 +14,7 @@ __all__ = ["lab", "site", "systemd"]
 
 NEED_MACHINES = [
     "test_a_second_console.py",
+    "test_chaos_systemd.py",
     "test_components_systemd.py",
     "test_disk_fill.py",
     "test_game_day.py",

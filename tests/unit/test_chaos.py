@@ -16,7 +16,9 @@ from console.errors import BadInput, GamedayError, Refused
 from console.faults.call_errors import CallErrors
 from console.nodes.sweep import Trace
 from console.plan.inventory import Inventory, Node, Service, load_inventory
+from console.plan.probe import ProcessProbe
 from console.plan.resolve import resolve
+from console.probes.process import Held, judge
 from console.run.rails import production_rails
 from console.run.verdict import propose
 from console.state import fold_all
@@ -195,3 +197,20 @@ def test_what_is_marked_production_is_refused(marked: str) -> None:
     (blocker,) = production_rails(plan, inventory)
     assert blocker.reason is Reason.REFUSED
     assert "is marked production in the inventory" in blocker.what
+
+
+@pytest.mark.parametrize(
+    ("now", "slack_mb", "status"),
+    [
+        (Held("7 100", 12, 22528), 0, "pass"),
+        (Held("7 100", 13, 20480), 0, "fail"),
+        (Held("7 100", 10, 22529), 0, "fail"),
+        (Held("7 100", 10, 22529), 3, "pass"),
+        (Held("7 101", 10, 20480), 0, "fail"),
+        (Held("8 100", 10, 20480), 99, "fail"),
+    ],
+)
+def test_a_process_is_held_against_its_baseline(now: Held, slack_mb: float, status: str) -> None:
+    probe = ProcessProbe(node="bluefin", service="sigil", state="fallen-back", slack_mb=slack_mb)
+    assert judge(probe, Held("7 100", 10, 20480), now)[0].value == status
+    assert judge(probe, None, now)[0] is Status.UNKNOWN
