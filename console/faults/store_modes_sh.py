@@ -87,7 +87,11 @@ NOTED = r"""noted_modes() { # stand by what was noted; false: there is nothing t
 """
 
 GIVE_BACK = r"""noted_modes 1 || { echo 'no right was taken, none is given back'; exit 0; }
-give() { set_mode "$@" || echo "$3 is not what it was, and is left as it is"; }
+give() {
+  set_mode "$@" || if [ -e "$3" ]; then
+    echo "$3 was not given back $1, and has $(stat -c %a "$3"): it is not the file that it was"
+  else echo "$3 is gone"; fi
+}
 each give
 """
 

@@ -97,7 +97,7 @@ def test_what_stands_at_a_files_name_later_is_left_alone(node: StoreNode) -> Non
     node.sh("rm -f disk/db/CURRENT disk/db/sub/c; ln -s ../../victim disk/db/CURRENT")
     revert = node.run("revert", FAULT, target)
     assert revert.code == 0
-    assert f"{node.store}/CURRENT is not what it was, and is left as it is" in revert.said
+    assert f"{node.store}/CURRENT was not given back 4751, and has 777: it is not the file that it was" in revert.said
     assert node.sh("stat -c %a victim") == "600\n"
 
 
