@@ -85,6 +85,8 @@ class Residue:
 
     lines: dict[str, Counter[str]]
     used_kb: dict[str, int]
+    views: dict[str, str]
+    """Pid -> which mounts it sees where faults change any: services may have views of their own."""
 
     def beyond(self, before: Residue, *only: str) -> list[str]:
         """What is here and was not there before, or is gone; empty: nothing. `only`: of these sections."""
@@ -94,6 +96,9 @@ class Residue:
                 then = before.lines[section]
                 found += [f"{section}: + {line}" for line in sorted((now - then).elements())]
                 found += [f"{section}: - {line}" for line in sorted((then - now).elements())]
+        for pid in self.views.keys() & before.views.keys() if not only or "views" in only else ():
+            if self.views[pid] != before.views[pid]:
+                found.append(f"views: process {pid} sees {self.views[pid]}, before: {before.views[pid]}")
         for disk, used_kb in self.used_kb.items() if not only or "disks" in only else ():
             if used_kb - before.used_kb[disk] > SLACK_KB.get(disk, OTHER_SLACK_KB):
                 found.append(f"disks: {disk}: {used_kb - before.used_kb[disk]} KB more are used")
@@ -140,7 +145,6 @@ def residue(lab: SystemdLab, node: str, *only: str) -> Residue:
         # A store makes and deletes files of its own as it likes: there, only of which sorts there are any.
         "modes": sorted({_STORE_FILES.sub("its own file", line) for line in sections["modes"]}),
         "pipes": [re.sub(r"\d+", "N", line) for line in sections["pipes"]],
-        "views": _views(sections["views"]),
         "traced": sections["traced"],
         "held": sections["held"],
         "answers": sections["answers"],
@@ -148,7 +152,7 @@ def residue(lab: SystemdLab, node: str, *only: str) -> Residue:
         "processes": _commands(sections["processes"]),
     }
     used = {line.split()[5]: int(line.split()[2]) for line in sections["disks"][1:]}
-    return Residue({name: Counter(found) for name, found in lines.items()}, used)
+    return Residue({name: Counter(found) for name, found in lines.items()}, used, _views(sections["views"]))
 
 
 def still_failing(lab: SystemdLab, node: str) -> list[str]:
@@ -161,13 +165,13 @@ def still_failing(lab: SystemdLab, node: str) -> list[str]:
     return [line for line in told.splitlines() if not line.startswith("-1 disable name=")]
 
 
-def _views(listing: list[str]) -> list[str]:
-    """What mounts the processes see where faults change any, each such view once: services have views of their own."""
+def _views(listing: list[str]) -> dict[str, str]:
+    """Of each process all its mounts, in whatever order."""
     seen: dict[str, list[str]] = {}
     for line in listing:
         process, mount = line.split(None, 1)
-        seen.setdefault(process, []).append(mount)
-    return sorted({"; ".join(sorted(mounts)) for mounts in seen.values()})
+        seen.setdefault(process.split("/")[2], []).append(mount)
+    return {pid: "; ".join(sorted(mounts)) for pid, mounts in seen.items()}
 
 
 def _commands(listing: list[str]) -> list[str]:
