@@ -2,7 +2,7 @@
 # ends, systemd kills all that it started and takes the fault back. A unit that could not prove the node clean stays
 # failed, and keeps the name. Called with, besides what guard.sh tells:
 #   hold        its main process, in bash: wait for the console's words, for as long as the lease at a time
-#   ended       its ExecStopPost=
+#   ended       its ExecStopPost=, and the next one: where the first was killed, the fault is still to be taken back
 
 BEFORE_OTHERS=10 # how much nicer than the guard inject is, so that no load of its own making keeps the guard waiting
 
@@ -114,6 +114,7 @@ take_unit() {
         -p KillMode=control-group -p KillSignal=SIGKILL -p SuccessExitStatus=SIGKILL \
         -p OOMPolicy=continue -p OOMScoreAdjust=-900 -p Nice=-$BEFORE_OTHERS \
         -p TimeoutStopSec=$((REVERT_LIMIT + 1500))0ms -p ExecStopPost="/bin/sh $D/guard ended" \
+        -p ExecStopPost="/bin/sh -c '[ ! -e $D/guard ] || exec /bin/sh $D/guard ended'" \
         "$(command -v bash)" "$D/guard" hold </dev/null 2>&1
 }
 
@@ -133,6 +134,9 @@ arm() {
         if ! unit; then
             case $said in *already*) nap 0.1 && continue ;; esac # its name is kept for a moment after its end
             forget
+        elif [ "$active" = deactivating ] && [ ! -e "$where/$holder" ]; then
+            nap 0.1 # it has proven itself clean, and is about to be gone
+            continue
         elif [ "$where/$holder" != "$D" ]; then
             lease_left "$where/$holder"
             forget

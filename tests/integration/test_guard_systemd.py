@@ -113,6 +113,15 @@ async def test_a_revert_that_takes_longer_than_the_lease_is_let_end(site: Site) 
     await guard.release()
 
 
+async def test_a_revert_that_is_killed_with_its_guard_is_begun_again(site: Site) -> None:
+    once = site.folder / "once"
+    kill = f"[ -e {once} ] || {{ touch {once}; systemctl kill -s KILL gameday-guard; sleep 60; }}"
+    await going(site, revert=kill)
+    await site.node.close()
+    assert "clean 0" in await lapsed(site)
+    assert once.exists()
+
+
 async def test_nothing_that_inject_started_is_alive_when_revert_runs(site: Site) -> None:
     log = site.folder / "log"
     stubborn = "(trap '' TERM HUP; exec sleep 65) & env -i setsid sleep 65 & systemd-run --scope -q sleep 65 &"
