@@ -88,7 +88,7 @@ def test_the_memory_is_taken_proven_and_given_back(node: Pressed) -> None:
     assert effect.code == 0, effect.said
     told = re.fullmatch(r"(\d+) MB of 96 MB held by ours; \d+ MB of \d+ MB are to be had, \d+ MB before", effect.said)
     assert told, effect.said
-    assert 94 <= int(told[1]) <= 115
+    assert 93 <= int(told[1]) <= 115  # what the effect allows: a fiftieth and a MB less
     assert node.run("clean", fault).said.startswith("processes of memory-pressure are left: ")
     revert = node.run("revert", fault)
     assert revert.code == 0, revert.said

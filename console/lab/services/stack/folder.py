@@ -59,7 +59,7 @@ class Folder:
         return Path(self.path, name).exists()
 
     def try_to_write(self) -> None:
-        """Write as much as a store needs to open, to the disk itself, and take it away again.
+        """Write as much as a store needs to open, to the disk itself, in a file that is gone with this process.
 
         Raises:
             OSError: it does not take it.
@@ -67,11 +67,10 @@ class Folder:
         trial = os.path.join(self.path, f".trial.{os.getpid()}")
         file = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
+            os.unlink(trial)
             left = TRIAL_BYTES
             while left:
                 left -= os.write(file, bytes(left))
             os.fsync(file)
         finally:
             os.close(file)
-            with suppress(OSError):  # on a disk that fails; its name is the same the next time
-                os.unlink(trial)
