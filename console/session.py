@@ -14,6 +14,7 @@ from console import events as ev
 from console.errors import BadInput, GamedayError, Refused
 from console.fleet import Fleet
 from console.handle import RunHandle
+from console.modes import Modes
 from console.plan import library
 from console.plan.approval import Approval
 from console.plan.inventory import Inventory, load_inventory
@@ -99,6 +100,14 @@ class Session:
         """The run that is on, or was last; of several trials the one of them."""
         self.trials: Trials | None = None
         """The trials that are on, or were last."""
+        self.modes = Modes(
+            self.inventory,
+            self.fleet.nodes,
+            clock=clock,
+            begin=lambda scenario, for_s: self.start(self.plan_of(scenario), detach_s=for_s),
+            led=lambda: self.handle,
+            read_only=read_only,
+        )
         self.log: Sequence[str] = ()
         """What the session has to say, a sentence a line."""
         self._deliveries: asyncio.Task[None] | None = None

@@ -25,6 +25,10 @@ class Answers(msgspec.Struct, frozen=True):
         return item in self.attest or "all" in self.attest
 
 
+BY_HAND = Answers(frozenset(), {}, override_open="a fault mode by hand, on what is for development and test")
+"""For what an operator does on the spot, from the command line or the console."""
+
+
 def as_before(state: RunState) -> Answers:
     """What the operator said of the first of several trials, for those that follow without a question."""
     run = state.started.run if state.started else "unknown"
@@ -41,6 +45,18 @@ async def drive(handle: RunHandle, answers: Answers) -> RunState:
     Raises:
         Exception: what the run broke down with.
     """
+    await answer(handle, answers)
+    if not handle.state.abort:
+        blockers = await handle.try_launch()
+        if blockers:
+            told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
+            used_up = "; this plan is used up: make and sign a new one" if handle.plan.policy.quorum else ""
+            await handle.runner.give_up(blockers[0].reason, told + used_up)
+    return await finish(handle, answers)
+
+
+async def answer(handle: RunHandle, answers: Answers) -> None:
+    """Settle the checklist, once what is automatic of it was verified, by what was said beforehand."""
     await handle.ready()
     for item in list(handle.state.pre.values()):
         if not item.brief.automatic and answers.attests(item.brief.id):
@@ -49,13 +65,6 @@ async def drive(handle: RunHandle, answers: Answers) -> RunState:
     reasons = {**{item.brief.id: answers.override_open for item in still_open}, **answers.overrides}
     for name, reason in reasons.items():
         await handle.override(name, reason)
-    if not handle.state.abort:
-        blockers = await handle.try_launch()
-        if blockers:
-            told = "; ".join(f"{blocker.what} (fix: {blocker.fix})" for blocker in blockers)
-            used_up = "; this plan is used up: make and sign a new one" if handle.plan.policy.quorum else ""
-            await handle.runner.give_up(blockers[0].reason, told + used_up)
-    return await finish(handle, answers)
 
 
 async def finish(handle: RunHandle, answers: Answers) -> RunState:

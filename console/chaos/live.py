@@ -184,6 +184,8 @@ def read(node: str, trace: Trace, text: str) -> Stats | None:
         schedule=schedule,
         seed=int(seed),
         lease=trace.lease,
+        lease_left_s=trace.lease_left_s,
+        until_s=trace.until_s,
         seen=sum(seen.values()) if counted else None,
         hit=errnos if counted else None,
         calls={name: (count, sum(n for (call, _), n in hit.items() if call == name)) for name, count in seen.items()},

@@ -45,6 +45,10 @@ class Stats(msgspec.Struct, frozen=True):
     service: dict[str, int] | None
     """Error's name -> how many more of it the service itself counts since the start; None: it does not tell."""
     kills: int
+    lease_left_s: float | None = None
+    """What was left of the time until the node takes it back by itself, in seconds, when it was asked."""
+    until_s: float | None = None
+    """Until when its node holds it without a console, by the node's clock; None: for a console."""
     trouble: str = ""
     """Why the rate could not be set; empty: nothing."""
 
@@ -52,6 +56,18 @@ class Stats(msgspec.Struct, frozen=True):
     def injected(self) -> int | None:
         """How many calls were made to fail, or to wait."""
         return None if self.hit is None else sum(self.hit.values())
+
+    @property
+    def counted(self) -> tuple[str, int] | None:
+        """What can be counted of its effect: calls, kills, or what the service itself counts; None: nothing."""
+        if self.injected is not None:
+            return "calls", self.injected
+        if self.backend == "kill":
+            return "kills", self.kills
+        errno = MODES[self.mode].errno
+        if self.service is not None and errno in self.service:
+            return "service", self.service[errno]
+        return None
 
     @property
     def achieved(self) -> tuple[float, float, float] | None:

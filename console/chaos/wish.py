@@ -28,6 +28,46 @@ CATEGORIES = {
 AS_FIELD = {"files": "files_pct", "network": "network_pct", "memory": "memory_pct"}
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """What an operator asks for, from the command line or the console."""
+
+    node: str
+    service: str
+    mode: Mode
+    rate_pct: float = 10.0
+    for_s: float | None = None
+    """For how long its node holds it by itself, in seconds; None: as long as the console does, at most FOR_S[1]."""
+    seed: int = 1
+    backend: str = "auto"
+    schedule: str = "steady"
+    also: tuple[str, ...] = ()
+
+    @property
+    def fault(self) -> CallErrors:
+        """The fault that it is.
+
+        Raises:
+            BadInput: a word that cannot be understood.
+        """
+        return fault(
+            self.mode,
+            rate_pct=self.rate_pct,
+            also=self.also,
+            hold_s=self.for_s or FOR_S[1],
+            seed=self.seed,
+            backend=self.backend,
+            schedule=self.schedule,
+        )
+
+    def scenario(self, inventory: Inventory) -> Scenario:
+        """The run that it is.
+
+        Raises:
+            BadInput: a word that cannot be understood.
+        """
+        return scenario(self.node, self.service, self.fault, inventory)
+
+
 def duration_s(text: str) -> float:
     """A time from 1 s to 1 h, like `30s`, `5m` or `1h`, in seconds.
 

@@ -72,23 +72,24 @@ def mode(  # noqa: PLR0917 (click gives them by name)
     if mode == "none":
         _ended(session.inventory, node)
         return
-    made = wish.fault(
-        wish.mode_named(mode),
+    asked = wish.Wish(
+        node=node,
+        service=service,
+        mode=wish.mode_named(mode),
         rate_pct=wish.percent(rate),
-        also=also,
-        hold_s=wish.duration_s(for_) if for_ else wish.FOR_S[1],
+        for_s=wish.duration_s(for_) if for_ else None,
         seed=seed,
         backend=backend,
         schedule=schedule,
+        also=also,
     )
-    scenario = wish.scenario(node, service, made, session.inventory)
-    plan = session.plan_of(scenario)
+    plan = session.plan_of(asked.scenario(session.inventory))
     if dry_run:
         from console.plan import preview
 
         click.echo(preview.render(plan))
         return
-    sys.exit(asyncio.run(run_modes(session, plan, detach_s=made.hold_s if for_ else None, as_json=as_json)))
+    sys.exit(asyncio.run(run_modes(session, plan, detach_s=asked.for_s, as_json=as_json)))
 
 
 @chaos.command()

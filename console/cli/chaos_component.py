@@ -29,10 +29,10 @@ def component(  # noqa: PLR0917 (click gives them by name)
     """
     from console.chaos import wish
     from console.chaos.component import aimed
-    from console.cli.chaos_run import BY_HAND
     from console.cli.headless import Headless, Test
     from console.cli.printer import Printer
     from console.session import Session
+    from console.unattended import BY_HAND
 
     session = Session(find_inventory(inventory))
     node, name = wish.target_named(target, session.inventory)

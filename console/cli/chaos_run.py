@@ -12,13 +12,11 @@ from console.chaos.stats import of_evidence
 from console.cli.headless import Headless, Test
 from console.cli.printer import Printer
 from console.plan.plan import Plan
-from console.unattended import Answers
+from console.unattended import BY_HAND
 
 if TYPE_CHECKING:
     from console.chaos.monkey import Step
     from console.session import Session
-
-BY_HAND = Answers(frozenset(), {}, override_open="a fault mode by hand, on what is for development and test")
 
 
 class HeldPrinter(Printer):

@@ -18,6 +18,8 @@ OVERTIME_S = 120.0
 """For how long above `hold_s` calls go on failing that nobody takes back, where even the guard is gone."""
 FIRST_HIT_S = 10.0
 """How long a service may take until it makes one of the calls that fail, in seconds."""
+DEATHS_TOLD = 8
+"""How many of random_panic's kills are told one by one."""
 
 Pct = Annotated[float, msgspec.Meta(ge=0, le=100)]
 
@@ -105,8 +107,10 @@ class CallErrors(Fault, frozen=True, tag="call-errors"):
         """One process; what strace cannot reach is said before."""
         where = f"{target.units[0]} on {target.node}"
         if self.mode == "random_panic":
-            times = ", ".join(f"{at:g}" for at in self.deaths_s)
-            return f"{where} is killed after {times} s (seed {self.seed}); whoever uses it just then gets errors."
+            times = ", ".join(f"{at:g}" for at in self.deaths_s[:DEATHS_TOLD])
+            more = len(self.deaths_s) - DEATHS_TOLD
+            times += f" s and {more} times more" if more > 0 else " s"
+            return f"{where} is killed after {times} (seed {self.seed}); whoever uses it just then gets errors."
         told = "; ".join(self._told(mode, pct) for mode, pct in self.parts)
         near = reached_pct("strace", self.rate_pct)
         unlike = abs(near - self.rate_pct) >= 0.05 and "strace" in self.backends
@@ -128,9 +132,7 @@ class CallErrors(Fault, frozen=True, tag="call-errors"):
         head = f"{shell.head(target)}unit={shlex.quote(target.units[0])}\n"
         metrics = f"metrics={shlex.quote(target.metrics)}\n"
         look = f"{shell.ALIVE}{sh.FIND}"
-        how = f"backend={self.backends[0] if self.mode == 'random_panic' else self.backend} modes={len(self.parts)}\n"
-        if made.backends == ("strace",):
-            how = "backend=strace modes=1\n"
+        how = self._how
         return Scripts(
             inject=(
                 f"{shell.head(target, mark=self.kind)}unit={shlex.quote(target.units[0])}\n{metrics}{how}"
@@ -144,6 +146,20 @@ class CallErrors(Fault, frozen=True, tag="call-errors"):
             clean=f"{head}{shell.none_marked(self.kind, target)}{look}{sh.TELL}{sh.CLEAN}",
             preflight=f"set -eu\nunit={shlex.quote(target.units[0])}\n{how}{self._preflight(made, target)}",
         )
+
+    def choice(self, unit: str) -> str:
+        """What prints the backend that would make it in this unit, or says in a line why none can (exit 1)."""
+        return (
+            f"set -eu\nunit={shlex.quote(unit)}\n{self._how}{shell.ALIVE}{sh.FIND}{sh.CHOOSE}"
+            'find && choose || exit 1\necho "$backend"\n'
+        )
+
+    @property
+    def _how(self) -> str:
+        if MODES[self.mode].backends == ("strace",):
+            return "backend=strace modes=1\n"
+        chosen = self.backends[0] if self.mode == "random_panic" else self.backend
+        return f"backend={chosen} modes={len(self.parts)}\n"
 
     @property
     def _due_s(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -280,6 +280,13 @@ class Inventory(Part, frozen=True):
     """A folder of own scenarios beside the shipped ones, relative to the inventory."""
     log_file: str = ""
     """PASS/FAIL/SKIP lines; empty: under the user's state folder."""
+
+    def production(self, node: str, units: Container[str]) -> list[str]:
+        """What of these units is marked production, like `sigil on bluefin`, or the whole node; empty: nothing is."""
+        spec = self.nodes[node]
+        if spec.production:
+            return [node]
+        return [f"{name} on {node}" for name, item in spec.services.items() if item.production and item.unit in units]
 
 
 def load_inventory(file: Path) -> Inventory:

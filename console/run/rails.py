@@ -43,9 +43,7 @@ def production_rails(plan: Plan, inventory: Inventory) -> list[Blocker]:
     """That nothing that is for development and test only acts on what the inventory marks as production."""
     found: list[Blocker] = []
     for action in plan.actions:
-        node = inventory.nodes[action.node]
-        hit = [name for name, item in node.services.items() if item.production and item.unit in action.target.units]
-        marked = [action.node] if node.production else [f"{name} on {action.node}" for name in hit]
+        marked = inventory.production(action.node, action.target.units)
         if action.fault.development_only:
             found += [
                 Blocker(

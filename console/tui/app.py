@@ -16,6 +16,7 @@ from console.tui.messages import Changed
 from console.tui.ports import RunHandle, RunView, Session
 from console.tui.replay import Replay
 from console.tui.screens.abort import AbortDialog
+from console.tui.screens.chaos import ChaosScreen
 from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.experiment import ExperimentScreen
 from console.tui.screens.help import HelpDialog
@@ -171,6 +172,17 @@ class GamedayApp(App[None]):
     def show_history(self) -> None:
         """Past runs."""
         self.push_screen(HistoryScreen())
+
+    def show_chaos(self) -> None:
+        """Fault modes by hand."""
+        self.push_screen(ChaosScreen())
+
+    def show_launched(self, handle: RunHandle) -> None:
+        """After the launch: to the live view, or back to the panel from which the mode was begun."""
+        if isinstance(self.screen_stack[-2], ChaosScreen):
+            self.pop_screen()
+        else:
+            self.switch_screen(LiveScreen(handle, handle))
 
     def show_replay(self, run: str) -> None:
         """A past run in the live view."""

@@ -51,6 +51,7 @@ HOME: Final = [
     _key("open", "enter", "open", "Open", "Open the chosen experiment", priority=True),
     _key("filter", "slash", "filter", "Filter", "Show only the experiments that match what you type"),
     _key("history", "h", "history", "History", "Past runs"),
+    _key("chaos", "c", "chaos", "Chaos", "Fault modes by hand: make a process's calls fail at a rate, watch, end it"),
 ]
 FILTER: Final = [_key("filter-end", "escape", "end_filter", "Show all", "End the filter")]
 
@@ -59,6 +60,15 @@ EXPERIMENT: Final = [
     _key("parameters", "p", "parameters", "Parameters", "Change the fault's parameters for this run"),
     _key("scroll-down", "down,pagedown", "scroll_text(1)", "Scroll", "Scroll the text", show=False),
     _key("scroll-up", "up,pageup", "scroll_text(-1)", "Scroll", "Scroll the text", show=False),
+]
+
+CHAOS: Final = [
+    _key("mode-start", "enter", "start", "Start", "Begin the mode on the chosen service, at its launch", priority=True),
+    _key("mode", "m", "mode(1)", "Mode", "The next fault mode; shift+m is the one before"),
+    _key("mode-before", "M", "mode(-1)", "Mode before", "The next fault mode; shift+m is the one before", show=False),
+    _key("rate", "r", "rate", "Rate", "Set how many of the calls fail; also while the mode acts"),
+    _key("for", "t", "time", "Time", "For how long: `5m` leaves it to its node, `here` holds it by this console"),
+    _key("reset", "x", "reset", "Reset", "End the mode that acts on the chosen node, and prove it gone"),
 ]
 
 CHECKLIST: Final = [
@@ -136,6 +146,7 @@ _WHERE: Final = (
     ("everywhere", [*ANYWHERE, BACK]),
     ("home", [*HOME, *FILTER]),
     ("experiment", EXPERIMENT),
+    ("chaos", CHAOS),
     ("checklist", [*CHECKLIST, *BLOCKED]),
     ("approval", [*APPROVAL, *ACCEPT_TEXT]),
     ("launch", CONFIRM),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from console.chaos.wish import Wish
 from console.events import AnyEvent
+from console.modes import Acting, Aim, Outlook
 from console.plan.inventory import Inventory, Node
 from console.plan.plan import Plan
 from console.plan.scenario import Scenario
@@ -329,6 +331,48 @@ class RunHandle(RunView, Protocol):
         ...
 
 
+class Modes(Protocol):
+    """Fault modes by hand. The commands raise GamedayError with a sentence for the operator."""
+
+    @property
+    def acting(self) -> Mapping[str, Acting]:
+        """Node -> the mode that acts there, as of the last look."""
+        ...
+
+    @property
+    def unseen(self) -> Mapping[str, str]:
+        """Node -> why nothing is known of it."""
+        ...
+
+    def aims(self) -> Sequence[Aim]:
+        """Every service, with the reason where none may act on it."""
+        ...
+
+    async def outlook(self, wish: Wish) -> Outlook:
+        """What would make it, and the nearest rate; nothing is changed."""
+        ...
+
+    async def prepare(self, wish: Wish) -> RunHandle:
+        """Begin its run, up to the launch."""
+        ...
+
+    async def look(self) -> None:
+        """Ask every node which mode acts there, and its numbers."""
+        ...
+
+    async def set_rate(self, node: str, pct: float) -> None:
+        """Give the mode that acts there another rate."""
+        ...
+
+    async def reset(self, node: str) -> str:
+        """End the mode that acts there; says what came of it."""
+        ...
+
+    def is_led(self, node: str) -> bool:
+        """Whether the mode that acts there is this console's own run."""
+        ...
+
+
 class Session(Protocol):
     """The watched fleet, the experiments and the runs."""
 
@@ -340,6 +384,8 @@ class Session(Protocol):
     def fleet(self) -> Mapping[str, NodeView]: ...  # noqa: D102
     @property
     def outbox_count(self) -> int: ...  # noqa: D102
+    @property
+    def modes(self) -> Modes: ...  # noqa: D102
     @property
     def log(self) -> Sequence[str]:
         """What the session has to say, a sentence a line, the newest last."""

@@ -28,6 +28,7 @@ from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
 from console.tui.ports import Verdict
 from tests.ui import recordings
+from tests.ui.modes import FakeModes
 from tests.ui.recordings import START_S
 
 Changed = Callable[[], None]
@@ -486,6 +487,7 @@ class FakeSession(Subject):
         self.log: Sequence[str] = ()
         self.copy_file = tmp / "copied.txt"
         self.run = FakeRun([recordings.gateway_started(), *recordings.gateway_checklist()])
+        self.modes = FakeModes(lambda: self.run)
         self.prepared: list[str] = []
         self.past: list[FakeSummary] = [
             FakeSummary("k3n9m2pq", "llm-gateway-kill", START_S - 3600, Outcome.PASSED),

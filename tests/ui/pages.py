@@ -17,6 +17,7 @@ from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.live import LiveScreen
 from tests.ui import recordings
 from tests.ui.fakes import FakeRun, FakeSession, after, flood_scenario, plan_for, trial_run
+from tests.ui.modes import acting
 from tests.ui.recordings import START_S
 
 Scene = Callable[[GamedayApp, FakeSession, Pilot[None]], Awaitable[None]]
@@ -134,6 +135,20 @@ async def replay(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> N
     await pilot.pause()
 
 
+async def chaos(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
+    await home(app, session, pilot)
+    await pilot.press("c")
+    await pilot.pause()
+    await app.workers.wait_for_complete()
+    app.repaint_page()
+    await pilot.pause()
+
+
+async def chaos_acts(app: GamedayApp, session: FakeSession, pilot: Pilot[None]) -> None:
+    session.modes.acting["redfin"] = acting()
+    await chaos(app, session, pilot)
+
+
 SCENES: dict[str, Scene] = {
     "home": home,
     "experiment": experiment,
@@ -145,6 +160,8 @@ SCENES: dict[str, Scene] = {
     "trials": trials,
     "writeup": writeup,
     "history": history,
+    "chaos": chaos,
+    "chaos-acts": chaos_acts,
     "replay": replay,
 }
 

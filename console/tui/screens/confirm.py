@@ -14,7 +14,6 @@ from textual.widgets import Input, Static
 from console.tui import keys, words
 from console.tui.ports import RunHandle
 from console.tui.screens.blocked import BlockedDialog
-from console.tui.screens.live import LiveScreen
 from console.tui.screens.page import Page
 from console.tui.widgets.typed_name import TypedName
 
@@ -153,6 +152,6 @@ class ConfirmScreen(Page):
                 self._ask()
                 raise
             if app.screen is self:
-                app.switch_screen(LiveScreen(self.handle, self.handle))
+                app.show_launched(self.handle)
 
         app.work_on(launch())

@@ -140,6 +140,10 @@ class HomeScreen(Page):
         """Past runs."""
         self.console_app.show_history()
 
+    def action_chaos(self) -> None:
+        """Fault modes by hand."""
+        self.console_app.show_chaos()
+
 
 def matches(experiment: ExperimentView, wanted: list[str]) -> bool:
     """Whether every word is found in what is known of the experiment."""

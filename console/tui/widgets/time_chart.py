@@ -48,7 +48,7 @@ class TimeChart(Widget, can_focus=True):
         one = series[self.chosen % len(series)] if series else None
         which = f" ({self.chosen % len(series) + 1} of {len(series)})" if len(series) > 1 else ""
         room = self.size.width - 4
-        title = f"{self.family} {one.label}{which}" if one and room >= 34 else self.family
+        title = f"{self.family} {one.label}{which}".strip() if one and room >= 34 else self.family
         self.border_title = title
         seen = words.aged(one.value, one.points[-1][0], now_s).plain if one else "not seen"
         self.border_subtitle = words.clip(seen, max(4, room))
