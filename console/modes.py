@@ -149,6 +149,8 @@ class Modes:
         self._followed: dict[str, _Followed] = {}
         self.acting: dict[str, Acting] = {}
         """Node -> the mode that acts there, as of the last look."""
+        self.ended: dict[str, Acting] = {}
+        """Node -> the last numbers of a mode that acts no more."""
         self.unseen: dict[str, str] = {}
         """Node -> why nothing is known of it."""
 
@@ -216,7 +218,8 @@ class Modes:
 
     def _take(self, name: str, found: Stats | None) -> None:
         if found is None:
-            self.acting.pop(name, None)
+            if name in self.acting:
+                self.ended[name] = self.acting.pop(name)
             return
         followed = self._followed.get(name)
         if followed is None or followed.run != found.run:

@@ -17,12 +17,14 @@ TITLE = 17
 """Columns of the titles beside numbers."""
 STATE = 11
 """Columns of a service's state in the list."""
+CLOSE_PCT = 2.0
+"""A rate whose interval lies further than this from the one that is due, in points, is marked."""
 UNKNOWN = "? unknown: "
 
 
 def aim_row(aim: Aim, state: Content, width: int) -> Content:
-    """A service with its state, like `bluefin/sigil   ● at 30 %`."""
-    name = words.text(words.clip(aim.name, width - STATE - 1), words.QUIET if aim.refused else "bold")
+    """A service of the node that is named above it, with its state, like `  sigil   ● at 30 %`."""
+    name = words.text(f"  {words.clip(aim.service, width - STATE - 3)}", words.QUIET if aim.refused else "bold")
     return words.fit(name, width - STATE) + words.fit(state, STATE)
 
 
@@ -62,6 +64,14 @@ def wished(wish: Wish, outlook: Outlook | None) -> list[tuple[str, Content]]:
         ("Time", words.text(until)),
         ("Made by", made_by(wish, outlook)),
     ]
+
+
+def before(acting: Acting) -> tuple[str, Content]:
+    """What the last mode there came to."""
+    told = Content.assemble(
+        (f"{acting.stats.mode} at {acting.stats.asked_pct:g} %", "bold"), "; achieved: ", _achieved(acting, wide=True)
+    )
+    return "Last here", told
 
 
 _DOES = {"random_panic": "killed, as a seed says", "slow_io": "files: 200 ms longer"}
@@ -124,7 +134,10 @@ def _achieved(acting: Acting, *, wide: bool) -> Content:
         return words.text(f"? {told}" if told.startswith("unknown") else told, words.WARN)
     rate, low, high, hits, calls = acting.achieved
     of = f", {hits} of {calls}" if wide else ""
-    return Content.assemble((f"{rate:.1f} %", "bold"), f" (95 %: {low:.1f} to {high:.1f}){of}")
+    due = acting.stats.acts_pct
+    met = acting.stats.schedule != "steady" or due is None or low - CLOSE_PCT <= due <= high + CLOSE_PCT
+    found = words.text(f"{rate:.1f} %", "bold") if met else words.text(f"! {rate:.1f} %", f"bold {words.WARN}")
+    return Content.assemble(found, f" (95 %: {low:.1f} to {high:.1f}){of}")
 
 
 def _held(acting: Acting, now_s: float) -> Content:
@@ -134,7 +147,7 @@ def _held(acting: Acting, now_s: float) -> Content:
         return Content.assemble("until ", (words.clock(told.until_s), "bold"), f", {left}, by its node")
     if told.lease_left_s is not None and told.lease_left_s < 0:
         return words.text("◐ its guard is taking it back", words.WARN)
-    return Content.assemble("by ", (told.operator, "bold"), f"'s console, lease {left}")
+    return Content.assemble((told.operator, "bold"), f"'s console, lease {left}")
 
 
 def series(acting: Acting) -> tuple[str, Series | None]:

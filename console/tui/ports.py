@@ -340,6 +340,11 @@ class Modes(Protocol):
         ...
 
     @property
+    def ended(self) -> Mapping[str, Acting]:
+        """Node -> the last numbers of a mode that acts no more."""
+        ...
+
+    @property
     def unseen(self) -> Mapping[str, str]:
         """Node -> why nothing is known of it."""
         ...

@@ -19,7 +19,11 @@ HOME = Path("/tmp/gameday-demo")
 """Always the same folder: the pictures show its name, and nothing else of the machine that they are made on."""
 NEUTRAL = {"LOGNAME": "alex", "USER": "alex", "TZ": "UTC"}
 LEASE_S = 10.0
-EMBEDDED: dict[str, Callable[[Lab], None]] = {"practice": embedded.practice, "trials": embedded.trials}
+EMBEDDED: dict[str, Callable[[Lab], None]] = {
+    "practice": embedded.practice,
+    "trials": embedded.trials,
+    "chaos": embedded.chaos,
+}
 MACHINES: dict[str, Callable[[SystemdLab], None]] = {
     "failed": machines.nobody_restarts,
     "disk": machines.full_disk,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from console.tui.ports import Modes
 from console.tui.screens.approval import ApprovalScreen
+from console.tui.screens.chaos import ChaosScreen
+from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.history import HistoryScreen
 from tests.lab import Lab
 from tests.screenshots.stage import Stage, stage_on
+from tests.ui.pages import screen_text
 
 A1, A2 = "llm-gateway-kill", "pg-connection-exhaustion"
 
@@ -90,3 +97,51 @@ async def _trials(lab: Lab) -> None:
         await stage.picture("live-trials", small=True)
         await stage.press("ctrl+x", "y")
         await stage.until(lambda: stage.app.led and stage.app.led.over, "nothing more is begun")
+
+
+def chaos(lab: Lab) -> None:
+    """A database whose calls to files fail at a rate, by hand: begun, watched, changed, ended."""
+    with _asked(lab, "bluefin", "http://127.0.0.1:7071/records"):
+        asyncio.run(_chaos(lab))
+
+
+async def _chaos(lab: Lab) -> None:
+    async with stage_on(lab) as stage:
+        print("chaos ...", flush=True)
+        await stage.go("c", ChaosScreen)
+        await stage.choose("bluefin/lightning")
+        await stage.say("r", "30", instead=True)
+        await stage.until(lambda: "nearest rate" in screen_text(stage.app), "its node says what makes it")
+        await stage.picture("chaos-before", small=True)
+        await stage.go("enter", ConfirmScreen)
+        await stage.press(*"bluefin")
+        await stage.go("ctrl+g", ChaosScreen)
+        modes = stage.app.session.modes
+        await stage.until(lambda: "bluefin" in modes.acting, "the mode acts")
+        await stage.until(lambda: _calls(modes) > 1000, "calls are counted", 90.0)
+        await stage.picture("chaos-panel", small=True)
+        await stage.say("r", "50", instead=True)
+        await stage.until(lambda: modes.acting["bluefin"].stats.asked_pct == 50, "it has its new rate")
+        await stage.until(lambda: _calls(modes) > 1500, "more calls are counted", 90.0)
+        await stage.press("x")
+        await stage.concluded()
+        await stage.until(lambda: not modes.acting, "nothing acts any more")
+        await stage.picture("chaos-ended")
+
+
+def _calls(modes: Modes) -> int:
+    found = modes.acting.get("bluefin")
+    return (found.stats.seen or 0) if found else 0
+
+
+@contextmanager
+def _asked(lab: Lab, node: str, url: str) -> Iterator[None]:
+    """Somebody uses the records there, some 20 times a second."""
+    curl = "curl -s -o /dev/null -m 2"
+    line = f"while sleep 0.05; do echo v | {curl} -T - {url}/user; {curl} {url}/user; done"
+    user = subprocess.Popen(lab.ssh_command(node, line), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        user.terminate()
+        user.wait()

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from console.plan.plan import Plan
 from console.session import Session
@@ -84,9 +85,11 @@ class Stage:
             await self.press("down")
         raise SystemExit(f"screenshots: there is no row {row}")
 
-    async def say(self, key: str, words: str) -> None:
-        """Press a key that asks for words, and type them."""
+    async def say(self, key: str, words: str, *, instead: bool = False) -> None:
+        """Press a key that asks for words, and type them; `instead` of those that stand there."""
         await self.go(key, PromptDialog)
+        if instead:
+            self.app.screen.query_one(Input).value = ""
         await self.press(*words, "enter")
         await self.until(lambda: not isinstance(self.app.screen, PromptDialog), "the words are taken")
 

@@ -72,6 +72,7 @@ class FakeModes:
     def __init__(self, run: Callable[[], FakeRun]) -> None:
         self._run = run
         self.acting: dict[str, Acting] = {}
+        self.ended: dict[str, Acting] = {}
         self.unseen: dict[str, str] = {}
         self.said: list[tuple[object, ...]] = []
         self.backend: Outlook | None = None
@@ -103,7 +104,7 @@ class FakeModes:
 
     async def reset(self, node: str) -> str:
         self._say("reset", node)
-        del self.acting[node]
+        self.ended[node] = self.acting.pop(node)
         return f"{node}: taken back, proven gone, and the node is free"
 
     def is_led(self, node: str) -> bool:

@@ -35,6 +35,8 @@ PICTURES = [
     ("live", 120, 40),
     ("history", 80, 24),
     ("trials", 120, 40),
+    ("chaos", 120, 40),
+    ("chaos-acts", 80, 24),
 ]
 
 

@@ -157,8 +157,12 @@ class ChaosScreen(Page):
                  for unit in action.target.units}  # fmt: skip
         rows = self.query_one(Rows)
         width = max(20, rows.scrollable_content_region.width - 2)
-        shown = []
+        shown: list[tuple[str, Content]] = []
+        nodes: set[str] = set()
         for aim in modes.aims():
+            if aim.node not in nodes:
+                nodes.add(aim.node)
+                shown.append((aim.node, words.text(aim.node, "$text-primary")))
             state = modes_words.aim_state(
                 aim,
                 modes.acting.get(aim.node),
@@ -167,15 +171,19 @@ class ChaosScreen(Page):
                 begun=(aim.node, aim.unit) in begun,
             )
             shown.append((aim.name, modes_words.aim_row(aim, state, width)))
-        rows.show(shown)
+        rows.show(shown, headings=nodes)
 
     def _wished(self, aim: Aim, width: int) -> Content:
         wish = self.wish
         if wish is None:
             return words.text(f"✗ refused: {aim.refused}.", words.BAD)
         self._ask(wish)
-        told = modes_words.lines(modes_words.wished(wish, self._outlooks.get(wish)), width)
-        other = self.console_app.session.modes.acting.get(aim.node)
+        modes = self.console_app.session.modes
+        lines = modes_words.wished(wish, self._outlooks.get(wish))
+        other, last_one = modes.acting.get(aim.node), modes.ended.get(aim.node)
+        if last_one and last_one.stats.unit == aim.unit:
+            lines.append(modes_words.before(last_one))
+        told = modes_words.lines(lines, width)
         if self.console_app.session.read_only:
             last = words.text("○ read-only: this console begins nothing, and ends nothing", words.QUIET)
         elif other:
@@ -209,7 +217,8 @@ class ChaosScreen(Page):
             told.append(words.text(f"✗ the run broke down: {led.problem}", f"bold {words.BAD}"))
         elif led and conclusion and (self.console_app.unfinished or conclusion.outcome is Outcome.UNSAFE):
             waits = "; F3 opens its write-up" if self.console_app.unfinished else ""
-            told.append(words.outcome(conclusion.outcome) + words.text(f": {conclusion.sentence}{waits}"))
+            sentence = conclusion.sentence.removeprefix(f"{conclusion.outcome.value}: ")
+            told.append(words.outcome(conclusion.outcome) + words.text(f": {sentence}{waits}"))
         elif led and self.console_app.running and not led.state.effect_proven:
             waits = (
                 "is not launched yet: F3 goes to it, ctrl+x drops it"

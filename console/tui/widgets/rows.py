@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from textual.content import Content
 from textual.widgets import OptionList
@@ -18,8 +18,8 @@ class Rows(OptionList):
         super().__init__(id=name)
         self._shown: dict[str, Content] = {}
 
-    def show(self, rows: Sequence[tuple[str, Content]]) -> None:
-        """Show these (id, content) rows."""
+    def show(self, rows: Sequence[tuple[str, Content]], headings: Container[str] = ()) -> None:
+        """Show these (id, content) rows; those of `headings` are passed over by the cursor."""
         wanted = dict(rows)
         if list(wanted) == list(self._shown):
             for key, content in wanted.items():
@@ -27,9 +27,10 @@ class Rows(OptionList):
                     self.replace_option_prompt(key, content)
         else:
             chosen = self.chosen
-            self.set_options([Option(content, id=key) for key, content in wanted.items()])
-            if wanted:
-                self.highlighted = self.get_option_index(chosen) if chosen in wanted else 0
+            self.set_options([Option(content, key, disabled=key in headings) for key, content in wanted.items()])
+            first = next((key for key in wanted if key not in headings), None)
+            if first is not None:
+                self.highlighted = self.get_option_index(chosen if chosen in wanted else first)
         self._shown = wanted
 
     @property
