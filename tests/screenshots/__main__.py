@@ -23,6 +23,7 @@ EMBEDDED: dict[str, Callable[[Lab], None]] = {
     "practice": embedded.practice,
     "trials": embedded.trials,
     "chaos": embedded.chaos,
+    "data-loss": embedded.data_loss,
 }
 MACHINES: dict[str, Callable[[SystemdLab], None]] = {
     "failed": machines.nobody_restarts,

@@ -99,6 +99,27 @@ async def _trials(lab: Lab) -> None:
         await stage.until(lambda: stage.app.led and stage.app.led.over, "nothing more is begun")
 
 
+def data_loss(lab: Lab) -> None:
+    """B1 on a store that acknowledges before it syncs: records are lost, and the run says which."""
+    with lab.unit("bluefin", "sigil.service", Environment="STACK_BREAK=early-ack"):
+        lab.ssh("bluefin", "systemctl restart sigil.service")
+        asyncio.run(_data_loss(lab))
+
+
+async def _data_loss(lab: Lab) -> None:
+    async with stage_on(lab) as stage:
+        await stage.open("sigil-disk-full")
+        await stage.check()
+        await stage.go("c", ApprovalScreen)
+        await stage.vote("tpm")
+        await stage.approved()
+        await stage.launch("bluefin")
+        await stage.proven()
+        await stage.concluded()
+        await stage.picture("live-data-loss", small=True)
+        await stage.write_up("writeup-data-loss", attest=True, gaps="sync before a record is acknowledged")
+
+
 def chaos(lab: Lab) -> None:
     """A database whose calls to files fail at a rate, by hand: begun, watched, changed, ended."""
     with _asked(lab, "bluefin", "http://127.0.0.1:7071/records"):

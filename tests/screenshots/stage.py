@@ -157,6 +157,8 @@ class Stage:
         await self.go("w", WriteUpScreen)
         told = {"alerts-cleared": "no alert is open"} if attest else {}
         for item, words in {**told, "runbooks-updated": gaps}.items():
+            if self.run.post[item].brief.automatic:
+                continue
             await self.choose(item)
             await self.say("space", words)
         await self.press("home")
