@@ -130,7 +130,7 @@ def _calls(told: Stats) -> Content:
 
 def _achieved(acting: Acting, *, wide: bool) -> Content:
     if acting.achieved is None:
-        told = stats.achieved(acting.stats)
+        told = "unknown: no call at this rate yet" if acting.stats.achieved else stats.achieved(acting.stats)
         return words.text(f"? {told}" if told.startswith("unknown") else told, words.WARN)
     rate, low, high, hits, calls = acting.achieved
     of = f", {hits} of {calls}" if wide else ""

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -154,6 +155,8 @@ def test_a_rate_that_is_not_the_one_that_is_due_is_marked() -> None:
     assert dict(numbers(acting(), START_S, wide=False))["Rate achieved"].plain.startswith("33.4 %")
     off = dict(numbers(acting(acts_pct=25.0), START_S, wide=False))["Rate achieved"].plain
     assert off == "! 33.4 % (95 %: 31.3 to 35.4)"
+    fresh = msgspec.structs.replace(acting(), achieved=None)
+    assert dict(numbers(fresh, START_S, wide=False))["Rate achieved"].plain == "? unknown: no call at this rate yet"
 
 
 async def test_what_nobody_counts_is_unknown_and_a_mode_left_to_its_node_says_until_when(session: FakeSession) -> None:

@@ -31,6 +31,8 @@ ASK_EVERY_S = 10.0
 SPAN_S = (30.0, 120.0)
 """The shortest and the longest time that the chart shows, in seconds."""
 HERE = "here"
+ACTIONS = ("start", "mode", "rate", "time", "reset")
+"""What is done with the chosen service, where it can be."""
 
 
 class ChaosScreen(Page):
@@ -57,6 +59,7 @@ class ChaosScreen(Page):
         """What is being done; empty: nothing. One thing at a time."""
         self._looking = False
         self._said = Content()
+        self._offered: list[str] = []
 
     def body(self) -> ComposeResult:
         """Services, wish or numbers, chart, and a line for what came of it."""
@@ -149,7 +152,10 @@ class ChaosScreen(Page):
         said = self._told(now_s)
         self.query_one("#said").display = bool(said)
         self.query_one("#said", Static).update(said)
-        self.refresh_bindings()
+        offered = [action for action in ACTIONS if self.check_action(action, ())]
+        if offered != self._offered:  # the footer is made anew by it
+            self._offered = offered
+            self.refresh_bindings()
 
     def _paint_services(self, now_s: float) -> None:
         modes, app = self.console_app.session.modes, self.console_app
@@ -236,7 +242,7 @@ class ChaosScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What can be done with the chosen service now; read-only does nothing."""
-        if action in ("start", "mode", "rate", "time", "reset"):
+        if action in ACTIONS:
             may = not self.console_app.session.read_only and self.aim is not None and not self._working
             if action == "rate":
                 return may and (self.acting is not None or self.wish is not None)
