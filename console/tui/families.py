@@ -58,10 +58,11 @@ BY_FAULT = {
     "memory-pressure": ("memory", "cpu", "load", "restarts"),
     "cpu-pressure": ("cpu", "load", "memory", "restarts"),
     "node-reboot": ("answers", "connections"),
-    "store-disk-full": ("writes", "disk", "answers", "restarts"),
-    "store-unmounted": ("writes", "disk", "answers", "restarts"),
-    "store-read-only": ("writes", "disk", "answers", "restarts"),
-    "store-second-opener": ("writes", "answers", "memory", "restarts"),
+    "call-errors": ("answers", "cpu", "memory", "restarts"),
+    "store-disk-full": ("writes", "disk", "memory", "restarts"),
+    "store-unmounted": ("writes", "disk", "memory", "restarts"),
+    "store-read-only": ("writes", "disk", "memory", "restarts"),
+    "store-second-opener": ("writes", "cpu", "memory", "restarts"),
 }
 """Kind of fault -> its charts; those of a reboot leave room for the order in which it came back."""
 
@@ -97,7 +98,7 @@ def reboots(state: RunState) -> bool:
 
 def _ordered(state: RunState, found: list[tuple[str, Series]]) -> list[Series]:
     targets = state.started.targets if state.started else ()
-    services = state.started.fault if state.started else ""
+    services = f"{state.started.fault} {state.started.scenario}" if state.started else ""
 
     def rank(item: tuple[str, Series]) -> tuple[bool, bool, float]:
         node, series = item
@@ -170,7 +171,7 @@ def _writes(state: RunState) -> list[Series]:
         values = [value for _, value in points]
         if what in ("acknowledged", "refused") and (what == "acknowledged" or any(values)):
             low, high = bounds(values)
-            found.append((store, what, Series(f"{store} {what}", points, low, max(high, 2.0), " a second")))
+            found.append((store, what, Series(f"{store} {what}", points, low, max(high, 2.0), "/s")))
     return [series for _, _, series in sorted(found, key=lambda item: item[:2])]
 
 

@@ -17,6 +17,7 @@ from console.state import fold_all
 from console.terms import Outcome, Reason, Status
 from console.tui import keys
 from console.tui.app import GamedayApp
+from console.tui.families import Series
 from console.tui.narrate import headline, without_repeats
 from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.confirm import ConfirmScreen
@@ -106,6 +107,17 @@ async def test_a_chart_leaves_a_hole_where_nothing_was_seen(session: FakeSession
                 line[x] += letter in "▀▄█▌▐▖▗▘▝▙▛▜▟▚▞"
         drawn = "".join("x" if column else " " for column in line).strip()
         assert re.fullmatch(r"x+ {2,}x+", drawn)
+
+
+async def test_a_long_name_on_the_axis_moves_no_row_of_a_chart(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.live(app, session, pilot)
+        chart = app.screen.query_one("#chart-memory", TimeChart)
+        long = Series("sigil", ((START_S, 1.0), (START_S + 9, 8.0)), 0.0, 8.0, " acknowledged a second")
+        chart.show([long], (START_S, START_S + 10), None, START_S + 10, None)
+        widths = {len(chart.render_line(y).text) for y in range(chart.content_size.height)}
+        assert widths == {chart.content_size.width}
 
 
 async def test_the_fault_window_is_marked_in_words_too(session: FakeSession) -> None:

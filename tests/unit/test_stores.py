@@ -138,6 +138,6 @@ def test_the_records_of_each_second_are_drawn_and_what_went_unseen_is_a_hole() -
     assert stores.rates("bluefin", 14.0) == {}
     drawn = families(fold_all([ev.Sampled(at_s=12.0, node="bluefin", values=seen)]))["writes"]
     assert [(series.label, series.value) for series in drawn] == [
-        ("sigil acknowledged", "2 a second"),
-        ("sigil refused", "1 a second"),
+        ("sigil acknowledged", "2/s"),
+        ("sigil refused", "1/s"),
     ]

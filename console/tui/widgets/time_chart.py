@@ -79,7 +79,11 @@ class TimeChart(Widget, can_focus=True):
         columns = _columns(window, frame, width)
         strips = []
         for index, row in enumerate(draw(series.points, frame, width, height)):
-            left = Segment(_label(series, frame, index, height).rjust(axis - 1) + " ", axis_style) if axis else None
+            left = (
+                Segment(_label(series, frame, index, height)[: axis - 1].rjust(axis - 1) + " ", axis_style)
+                if axis
+                else None
+            )
             strips.append(
                 Strip(
                     [*([left] if left else []), *_shaded(row, columns, line, self._style("line", "fault"))], size.width
