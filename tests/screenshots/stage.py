@@ -13,6 +13,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from console.plan.plan import Plan
 from console.session import Session
@@ -190,6 +191,8 @@ class Stage:
         for _ in range(2):
             self.app.repaint_page()
             await self.pilot.pause()
+        while not self.app.screen.query(FooterKey):  # a busy machine makes it anew a little later
+            await self.pilot.pause(0.05)
 
 
 def _save(name: str, svg: str) -> None:
