@@ -64,8 +64,8 @@ EXPERIMENT: Final = [
 
 CHAOS: Final = [
     _key("mode-start", "enter", "start", "Start", "Begin the mode on the chosen service, at its launch", priority=True),
-    _key("mode", "m", "mode(1)", "Mode", "The next fault mode; shift+m is the one before"),
-    _key("mode-before", "M", "mode(-1)", "Mode before", "The next fault mode; shift+m is the one before", show=False),
+    _key("mode", "m", "mode(1)", "Mode", "The next fault mode"),
+    _key("mode-before", "b", "mode(-1)", "Mode before", "The fault mode before", show=False),
     _key("rate", "r", "rate", "Rate", "Set how many of the calls fail; also while the mode acts"),
     _key("for", "t", "time", "Time", "For how long: `5m` leaves it to its node, `here` holds it by this console"),
     _key("reset", "x", "reset", "Reset", "End the mode that acts on the chosen node, and prove it gone"),

@@ -51,7 +51,7 @@ async def test_backend_and_nearest_rate_are_told_before_it_starts(session: FakeS
         await pilot.press("m")
         await settle(app, pilot)
         assert "disk_fail files: EIO" in words_on(app)
-        await pilot.press("M", "t", *["backspace"] * 4, *"5m", "enter")
+        await pilot.press("b", "t", *["backspace"] * 4, *"5m", "enter")
         await settle(app, pilot)
         assert "Time 5 min 00 s, then its node ends it by itself" in words_on(app)
         await pilot.press("enter")
