@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from console import events as ev
-from console.errors import BadInput, GamedayError, Refused
+from console.errors import BadInput, Refused
+from console.experiments import Experiments, ExperimentView
 from console.fleet import Fleet
 from console.handle import RunHandle
 from console.modes import Modes
@@ -31,7 +32,6 @@ from console.record.writeup import WriteUp
 from console.run import pass_rate
 from console.run.checklist import operator_name
 from console.run.pass_rate import BAR, Progress
-from console.run.readiness import Readiness, readiness
 from console.run.runner import Runner
 from console.state import RunState
 from console.terms import Outcome, Reason, Risk
@@ -62,22 +62,6 @@ class Recording(msgspec.Struct, frozen=True):
     events: list[ev.AnyEvent]
     complaint: str
     """What of it could not be read; empty: nothing."""
-
-
-class ExperimentView(msgspec.Struct, frozen=True):
-    """A line of the list of experiments."""
-
-    scenario: Scenario
-    problem: str
-    """Why it cannot run here; empty: nothing is known that stands in its way."""
-    needs: tuple[Readiness, ...]
-    """For each node of its plan, whether that has what the faults need."""
-    approval: str
-    """Like `none`, `1 tpm` or `3 council`."""
-    last: str
-    """What was signed last, `PASS` or `FAIL`; else the last run's outcome in words; empty: never run."""
-    runbook: str
-    """The runbook's Markdown; empty: there is none."""
 
 
 class Session:
@@ -113,8 +97,7 @@ class Session:
         self._deliveries: asyncio.Task[None] | None = None
         self.complaints: list[str] = []
         """What went wrong beside a run and changed nothing of it."""
-        self._scenarios: dict[Path, tuple[float, Scenario | str]] = {}
-        self._last: dict[str, str] | None = None
+        self._experiments = Experiments(self.inventory, self.fleet, clock)
 
     async def open(self) -> None:
         """Begin to watch the fleet, and to deliver what waits in the outbox."""
@@ -307,7 +290,7 @@ class Session:
         return self.start_trials(plan) if plan.trials > 1 else self.start(plan)
 
     def _run_ended(self, state: RunState) -> None:
-        self._last = None
+        self._experiments.forget_outcomes()
         if state.started:
             self._log(log_file.line(state))
 
@@ -344,57 +327,9 @@ class Session:
 
     def experiments(self) -> list[ExperimentView]:
         """Every scenario that can be understood; of the others the log tells."""
-        views: list[ExperimentView] = []
-        complaints: list[str] = []
-        for file in library.all_files(self.inventory):
-            scenario = self._scenario(file)
-            if isinstance(scenario, str):
-                complaints.append(scenario)
-            else:
-                views.append(self._view(scenario, file))
+        views, complaints = self._experiments.views()
         self.log = (*complaints, *self.complaints)
         return views
-
-    def _scenario(self, file: Path) -> Scenario | str:
-        """The scenario in the file, or what is wrong with it; read again only when the file has changed."""
-        try:
-            changed_at = file.stat().st_mtime
-            known = self._scenarios.get(file)
-            if known is None or known[0] != changed_at:
-                self._scenarios[file] = (changed_at, load_scenario(file))
-        except BadInput as error:
-            self._scenarios[file] = (changed_at, str(error))
-        except OSError as error:
-            return f"{file}: {error.strerror}"
-        return self._scenarios[file][1]
-
-    def _view(self, scenario: Scenario, file: Path) -> ExperimentView:
-        policy = self.inventory.approvals.policy(scenario.risk)
-        approval = f"{policy.quorum} {policy.role}" if policy.quorum and scenario.method else "none"
-        runbook = file.parent / scenario.runbook
-        text = runbook.read_text("utf-8") if scenario.runbook and runbook.is_file() else ""
-        last = self._last_outcomes().get(scenario.name, "")
-        problem, needs = self._reach(scenario, file)
-        return ExperimentView(scenario, problem, needs, approval, last, text)
-
-    def _last_outcomes(self) -> dict[str, str]:
-        if self._last is None:
-            self._last = {past.scenario: past.signed or past.verdict for past in reversed(runs.all_runs())}
-        return self._last
-
-    def _reach(self, scenario: Scenario, file: Path) -> tuple[str, tuple[Readiness, ...]]:
-        """Why the scenario cannot run here, empty when nothing says so; and what its nodes have of what it needs."""
-        try:
-            now = datetime.fromtimestamp(self.clock(), UTC)
-            plan = resolve(scenario, self.inventory, operator="nobody", run="preview", created=now, file=file)
-        except GamedayError as error:
-            return str(error), ()
-        views = [self.fleet.view(node.name) for node in plan.nodes]
-        needs = tuple(readiness(plan, view.name, view.has, view.why) for view in views)
-        down = [view.name for view in views if not view.up]
-        if down:
-            return f"unreachable: {', '.join(down)}", needs
-        return "; ".join(told.sentence for told in needs if told.missing), needs
 
     def runs(self) -> list[PastRun]:
         """Past runs, newest first."""
