@@ -14,6 +14,8 @@ from tests.hurry import verdict
 from tests.lab import Lab
 from tests.trials import GRACE_S, LEASE_S
 
+pytestmark = pytest.mark.development
+
 WRITES = """\
 for i in $(seq 1 400); do
   for port in 7070 7071; do curl -s -m 2 -o /dev/null -X PUT -d v http://127.0.0.1:$port/records/chaos; done

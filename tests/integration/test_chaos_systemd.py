@@ -8,6 +8,8 @@ from tests.hurry import verdict
 from tests.residue import residue
 from tests.systemd_lab import SystemdLab
 
+pytestmark = pytest.mark.development
+
 
 @pytest.mark.parametrize("mode", ["disk-full", "memory-pressure", "network-fail", "slow-io"])
 def test_each_mode_passes_and_leaves_nothing(systemd_lab: SystemdLab, mode: str) -> None:

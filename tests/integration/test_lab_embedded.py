@@ -181,7 +181,9 @@ async def test_commands_run_on_their_node_with_bytes_and_exit_codes_passed_throu
 
 async def test_a_signal_request_reaches_the_whole_command(inventory: Inventory) -> None:
     async with await ssh(inventory, "redfin") as connection:
-        process = await connection.create_process("trap 'echo caught; exit 3' TERM; sleep 1000 & echo ready; wait")
+        process = await connection.create_process(
+            "trap 'echo caught; exit 3' TERM; sh -c 'echo ready; exec sleep 1000' & wait"
+        )
         assert await process.stdout.readline() == "ready\n"
         process.send_signal("TERM")
         done = await process.wait()

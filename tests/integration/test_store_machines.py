@@ -15,6 +15,8 @@ from tests.residue import FAULT, residue
 from tests.store_runs import NAMES, Result, all_passed, observed, run
 from tests.systemd_lab import SystemdLab
 
+pytestmark = pytest.mark.development
+
 PORTS = {"sigil": 7070, "lightning": 7071}
 EMPTY = "systemctl stop {service}; find /srv/{service} -mindepth 1 -not -name lost+found -delete"
 """What a broken store has damaged must not be the next test's."""
