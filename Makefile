@@ -26,7 +26,7 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 	@$(BIN)/gameday demo
 
 test: programs ## All tests, with the labs for real (as root on Linux also the systemd lab)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not development" -n 5 --dist worksteal $(PYTEST_ARGS) # hundreds of consoles are started
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not development" -n 4 --dist worksteal $(PYTEST_ARGS) # hundreds of consoles are started
 
 test-development: programs ## The whole runs of what is for development only: stores, fault modes, components
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m development -n 3 --dist worksteal $(PYTEST_ARGS)

@@ -184,6 +184,17 @@ class Lab:
                 found.append(f"{entry.name} {command}")
         return found
 
+    def start_database(self) -> None:
+        """Start the cluster, and wait until it answers: its unit is active before it does."""
+        self.ssh("bluefin", "systemctl start postgresql")
+        assert self.wait_until(self._database_answers, 30)
+
+    def _database_answers(self) -> bool:
+        try:
+            return self.psql("select 1") == "1"
+        except AssertionError:
+            return False
+
     def wait_until(self, true: Any, limit_s: float) -> bool:
         """Whether that came true in time."""
         end_s = time.monotonic() + limit_s

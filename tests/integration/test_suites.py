@@ -194,7 +194,7 @@ def test_while_the_database_is_down_the_row_waits_and_is_delivered_once(lab: Lab
             done = lab.run("suite:down", "--override", down, "--inventory", inventory)
             listed = lab.gameday("outbox", "list").out
         finally:
-            lab.ssh("bluefin", "systemctl start postgresql")
+            lab.start_database()
     told = done.result
     assert (told["delivered"], told["tests"][0]["outcome"]) == (False, "passed"), str(done)
     assert f"○ queued {told['hash']}: Chaos test results: 1 passed, 0 failed, 0 skipped, suite down" in listed
