@@ -197,6 +197,11 @@ class Held(Fault, frozen=True):
     """For how long, in seconds."""
 
     @property
+    def summary(self) -> str:
+        """Like `store-disk-full, held for 15 s`."""
+        return f"{self.kind}, held for {self.hold_s:g} s"
+
+    @property
     def lasts_s(self) -> float:
         """As long as it is held."""
         return self.hold_s

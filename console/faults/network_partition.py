@@ -182,11 +182,6 @@ class NetworkPartition(Held, frozen=True, tag="network-partition"):
     """For how long, in seconds."""
 
     @property
-    def summary(self) -> str:
-        """Like `network-partition, held for 60 s`."""
-        return f"{self.kind}, held for {self.hold_s:g} s"
-
-    @property
     def revert_limit_s(self) -> float:
         """Far more than it takes, so that another program's lock on the firewall (5 s each time) is outwaited."""
         return 30.0

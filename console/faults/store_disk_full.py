@@ -122,11 +122,6 @@ class StoreDiskFull(Held, frozen=True, tag="store-disk-full"):
     hold_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 15.0
     """For how long it is kept full, in seconds."""
 
-    @property
-    def summary(self) -> str:
-        """Like `store-disk-full, held for 15 s`."""
-        return f"{self.kind}, held for {self.hold_s:g} s"
-
     def inject_limit_s(self, target: Target) -> float:
         """Most of it runs beside inject; a slow disk may still take its time for what was written before."""
         return 20.0

@@ -29,11 +29,6 @@ class StoreUnmounted(Held, frozen=True, tag="store-unmounted"):
     """For how long it is away, in seconds."""
 
     @property
-    def summary(self) -> str:
-        """Like `store-unmounted, held for 15 s`."""
-        return f"{self.kind}, held for {self.hold_s:g} s"
-
-    @property
     def revert_limit_s(self) -> float:
         """What was written without the file system is put aside first."""
         return 20.0
