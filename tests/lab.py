@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from console.plan.inventory import Inventory, load_inventory
 GAMEDAY = (sys.executable, "-m", "console")
 """The console as a child process; `gameday` itself may not be on PATH."""
 OWN_ENV = ("GAMEDAY_STATE", "GAMEDAY_INVENTORY")
+TELLING = tuple(f'{{"event":"{name}"' for name in ("abort", "concluded", "error", "finding", "note", "phase"))
+"""How lines of events begin that say why a run ended as it did."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Done:
         return parsed
 
     def __str__(self) -> str:
-        return f"exit {self.code}\n{self.out[-4000:]}\n{self.err[-2000:]}"
+        """The end of what it printed; of a run the events that tell how it ended stand last: reports are cut."""
+        told = [line for line in self.out.splitlines() if line.startswith(TELLING)]
+        return "\n".join([f"exit {self.code}", self.out[-2000:], self.err[-2000:], *(line[:600] for line in told[-8:])])
 
 
 class Lab:
@@ -60,9 +65,9 @@ class Lab:
         self.state = root / "state"
         self.inventory_file = self.dir / "inventory.yaml"
 
-    @property
+    @cached_property
     def inventory(self) -> Inventory:
-        """As the console reads it."""
+        """As the console reads it; a lab that is up keeps it."""
         return load_inventory(self.inventory_file)
 
     @property

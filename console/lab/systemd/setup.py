@@ -49,6 +49,11 @@ TimeoutStartSec=60
 ExecStart=
 ExecStart=/usr/bin/pg_ctlcluster --skip-systemctl-redirect %i start
 """
+_PATIENCE = """
+# A service that does not end must not keep a machine from its reboot for systemd's own 90 s.
+[Manager]
+DefaultTimeoutStopSec=15s
+"""
 _TRUE_MEMORY = f"""
 [Unit]
 Description=Tells of this machine's own memory, not of its host's
@@ -83,6 +88,7 @@ def lay_out(lab: LabLayout, node: LabNode, tree: Skeleton, network: MachineNetwo
     tree.file("/etc/sudoers.d/gameday", f"{SSH_USER} ALL=(root) NOPASSWD: ALL\n", 0o440)
     for path in HARDWARE[node.name].never:
         tree.folder(path)
+    tree.file("/etc/systemd/system.conf.d/lab.conf", _PATIENCE)
     tree.unit("true-memory.service", _TRUE_MEMORY)
     tree.programs()
     lay_out_monitoring(tree, node.name)

@@ -8,12 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from console.terms import Status
 from console.tui import keys, words
 from console.tui.ports import RunHandle
 from console.tui.screens.dialog import Dialog, PromptDialog
+from console.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from console.tui.app import GamedayApp
@@ -33,7 +34,7 @@ class BlockedDialog(Dialog[None]):
         """The reasons."""
         with VerticalScroll(classes="dialog"):
             yield Static(id="reasons")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Follow."""

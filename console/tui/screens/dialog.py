@@ -10,9 +10,10 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from console.tui import keys
+from console.tui.widgets.key_footer import KeyFooter
 
 Answer = TypeVar("Answer")
 
@@ -44,7 +45,7 @@ class PromptDialog(Dialog[str]):
             box.border_subtitle = "enter takes it, esc cancels"
             yield Static(Content(self.sentence))
             yield Input(self.value, placeholder=self.placeholder, id="line")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Type at once."""
@@ -74,7 +75,7 @@ class PasteDialog(Dialog[str]):
             box.border_title = self.heading
             yield Static(Content(self.sentence))
             yield TextArea(id="text")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Paste at once."""
@@ -99,7 +100,7 @@ class QuestionDialog(Dialog[bool]):
         with VerticalScroll(classes="dialog -danger", can_focus=False) as box:
             box.border_title = self.heading
             yield Static(self.content_shown)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_paste(self, event: events.Paste) -> None:
         """A paste is no answer."""

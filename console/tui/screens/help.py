@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Markdown
+from textual.widgets import Markdown
 
 from console.tui import keys
 from console.tui.screens.dialog import Dialog
+from console.tui.widgets.key_footer import KeyFooter
 
 
 class HelpDialog(Dialog[None]):
@@ -47,4 +48,4 @@ class HelpDialog(Dialog[None]):
             box.border_title = "help"
             box.border_subtitle = "esc or F1 closes"
             yield Markdown(self.text)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()

@@ -10,9 +10,9 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from console.tui import keys
+from console.tui.widgets.key_footer import KeyFooter
 from console.tui.widgets.title_bar import TitleBar
 from console.tui.widgets.too_small import TooSmall, fits
 
@@ -34,7 +34,7 @@ class Page(Screen[None]):
         yield TitleBar(self.PLACE)
         with Container(id="body"):
             yield from self.body()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
         yield TooSmall()
 
     def body(self) -> ComposeResult:
