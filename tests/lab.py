@@ -22,6 +22,7 @@ from console.lab import embedded
 from console.lab.layout import LabLayout
 from console.lab.postgres import SUPERUSER
 from console.plan.inventory import Inventory, load_inventory
+from tests.forked import ForkedConsole
 
 GAMEDAY = (sys.executable, "-m", "console")
 """The console as a child process; `gameday` itself may not be on PATH."""
@@ -77,8 +78,9 @@ class Lab:
 
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """Start a command of the console."""
-        return subprocess.Popen(
-            [*GAMEDAY, *args],
+        forks = sys.platform == "linux"
+        return (ForkedConsole if forks else subprocess.Popen)(
+            args if forks else [*GAMEDAY, *args],
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -200,13 +202,13 @@ class Lab:
         except AssertionError:
             return False
 
-    def wait_until(self, true: Any, limit_s: float) -> bool:
-        """Whether that came true in time."""
+    def wait_until(self, true: Any, limit_s: float, every_s: float = 0.1) -> bool:
+        """Whether that came true in time; looked at so often, as what is looked at costs."""
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s:
             if true():
                 return True
-            time.sleep(0.1)
+            time.sleep(every_s)
         return bool(true())
 
 

@@ -153,7 +153,7 @@ def _gone_in_time(lab: Lab, console: Console) -> list[str]:
         found[:] = [*_guards(lab), *lab.marked(console.run)] or list(filter(None, [_connections(lab)]))
         return not found
 
-    if lab.wait_until(gone, LEASE_S + GRACE_S):
+    if lab.wait_until(gone, LEASE_S + GRACE_S, 0.25):
         return []
     return [f"still there {LEASE_S + GRACE_S:g} s later: {found}"]
 

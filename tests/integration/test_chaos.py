@@ -53,7 +53,7 @@ def free(lab: Lab) -> bool:
 @pytest.fixture(autouse=True)
 def nothing_left(lab: Lab) -> Iterator[None]:
     yield
-    assert lab.wait_until(lambda: free(lab), 15), lab.inside("sweep").out
+    assert lab.wait_until(lambda: free(lab), 15, 0.5), lab.inside("sweep").out
     for unit in ("sigil", "lightning"):
         assert lab.ssh("bluefin", TRACED.format(unit=f"{unit}.service")).strip() == "0"
 

@@ -32,7 +32,7 @@ def test_a_disk_that_stands_still_keeps_its_node_locked_until_it_is_swept(system
             (concluded,) = [line for line in console.lines if '"concluded"' in line]
             assert "revert-not-proven" in concluded
             assert FIX in concluded
-            assert lab.wait_until(lambda: lab.inside("sweep").code == 5, LEASE_S + 10.0), lab.inside("sweep").out
+            assert lab.wait_until(lambda: lab.inside("sweep").code == 5, LEASE_S + 10.0, 1.0), lab.inside("sweep").out
             swept = lab.inside("sweep")
             assert f"✗ redfin: held by run {console.run}" in swept.out, swept.out
             refused = lab.run("llm-gateway-kill")
@@ -47,6 +47,6 @@ def test_a_disk_that_stands_still_keeps_its_node_locked_until_it_is_swept(system
         reader.join(10.0)
         console.close()
     # What stood still in the kernel goes on; its guard may try once more by itself.
-    assert lab.wait_until(lambda: lab.inside("sweep", "--revert").code == 0, 60.0), lab.inside("sweep").out
+    assert lab.wait_until(lambda: lab.inside("sweep", "--revert").code == 0, 60.0, 2.0), lab.inside("sweep").out
     assert residue(lab, "redfin").beyond(before) == []
     assert lab.inside("sweep").out.count("clean") == 3

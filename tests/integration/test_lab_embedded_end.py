@@ -90,8 +90,14 @@ def test_a_lab_on_a_lifeline_ends_with_the_process_that_called_up(tmp_path: Path
     until(lambda: not embedded.status(tmp_path).up)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("moment", ["bluefin: initdb", "nodes: SSH and supervisor", "services: waiting"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("bluefin: initdb", signal.SIGKILL),
+        ("nodes: SSH and supervisor", signal.SIGINT),
+        ("services: waiting", signal.SIGKILL),
+    ],
+)
 def test_an_interrupted_up_leaves_no_process(tmp_path: Path, moment: str, number: int) -> None:
     with caller(tmp_path) as process:
         assert process.stdout
