@@ -4,7 +4,7 @@ SETUP := sh .ci/setup
 LOCKS := pyproject.toml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-development programs machines check screenshots bench soak
+.PHONY: help setup setup-run demo test programs machines check screenshots bench soak
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -26,10 +26,7 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 	@$(BIN)/gameday demo
 
 test: programs ## All tests, with the labs for real (as root on Linux also the systemd lab)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not development" -n 4 --dist worksteal $(PYTEST_ARGS) # hundreds of consoles are started
-
-test-development: programs ## The whole runs of what is for development only: stores, fault modes, components
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m development -n 3 --dist worksteal $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal $(PYTEST_ARGS) # hundreds of consoles are started
 
 programs: setup
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines

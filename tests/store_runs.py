@@ -11,6 +11,7 @@ from tests.approvals import approved
 from tests.lab import Done, Lab
 
 NAMES = [Path(file).stem for suite in ("store", "lightning") for file in library.suite(suite, None)]
+MODES = [Path(file).stem for file in library.suite("modes", None)]
 Result = dict[str, Any]
 
 
@@ -28,6 +29,14 @@ def run(lab: Lab, *scenarios: str, hold_s: float = 4) -> tuple[Done, dict[str, R
 def observed(result: Result) -> dict[str, tuple[str, str]]:
     """Expectation -> outcome and what was seen."""
     return {item["id"]: (item["outcome"], item["observed"]) for item in result["expectations"]}
+
+
+def modes_passed(done: Done, results: dict[str, Result]) -> None:
+    """All four, each with every expectation met and the rate achieved told."""
+    assert set(results) == set(MODES), str(done)
+    for name, result in results.items():
+        assert (result["outcome"], result["effect_proven"], result["revert_proven"]) == ("passed", True, True), result
+        assert {item["outcome"] for item in result["expectations"]} == {"pass"}, (name, observed(result))
 
 
 def all_passed(done: Done, results: dict[str, Result]) -> None:

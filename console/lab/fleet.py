@@ -140,6 +140,8 @@ FLEET: tuple[LabNode, ...] = (
                 arguments=("database",),
                 metrics="/metrics",
                 store="/records",
+                # Else the C library keeps what it once got for the next large record, and asks the kernel no more.
+                environment={"MALLOC_MMAP_THRESHOLD_": "131072"},
             ),
             LabService(
                 "jobs",

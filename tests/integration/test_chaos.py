@@ -10,11 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.hurry import verdict
+from tests.hurry import sentence, verdict
 from tests.lab import Lab
+from tests.store_runs import MODES, modes_passed, run
 from tests.trials import GRACE_S, LEASE_S
-
-pytestmark = pytest.mark.development
 
 WRITES = """\
 for i in $(seq 1 400); do
@@ -22,6 +21,7 @@ for i in $(seq 1 400); do
   sleep 0.1
 done
 """
+HEALTH = "curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1:{}/health || :"
 TRACED = "cat /proc/$(systemctl show -p MainPID --value {unit})/task/*/status | grep -c 'TracerPid:[^0-9]*[1-9]' || :"
 
 
@@ -44,6 +44,10 @@ def until(console: subprocess.Popen[str], text: str) -> list[str]:
         if text in line:
             return lines
     raise AssertionError(f"no line has {text!r}: {''.join(lines)}")
+
+
+def store_port(lab: Lab) -> str:
+    return lab.inventory.stores["sigil"].url.split(":")[2].partition("/")[0]
 
 
 def free(lab: Lab) -> bool:
@@ -99,7 +103,14 @@ def test_ctrl_c_is_the_end_of_a_mode_and_no_abort(lab: Lab) -> None:
         assert " achieved (95 %: " in out
 
 
-@pytest.mark.parametrize("mode", ["disk-full", "memory-pressure", "network-fail", "slow-io"])
-def test_each_mode_is_told_well_by_a_service_that_lives_on(lab: Lab, mode: str) -> None:
-    done = lab.run(f"chaos-{mode}", "--set", "hold_s=6")
-    assert verdict(done) == (0, "passed", ""), str(done)
+def test_each_mode_is_told_well_by_a_service_that_lives_on(lab: Lab) -> None:
+    modes_passed(*run(lab, *MODES, hold_s=6))
+
+
+def test_a_store_that_swallows_an_error_of_its_disk_has_lost_what_it_acknowledged(lab: Lab) -> None:
+    with lab.unit("bluefin", "sigil.service", Environment="STACK_BREAK=swallow-eio"):
+        lab.ssh("bluefin", "systemctl restart sigil")
+        assert lab.wait_until(lambda: lab.ssh("bluefin", HEALTH.format(store_port(lab))).strip() == "200", 15)
+        done = lab.run("chaos-disk-full", "--set", "mode=disk_fail", "--set", "hold_s=6")
+    assert verdict(done) == (1, "failed", "data-loss"), str(done)
+    assert " acknowledged records are gone " in sentence(done)

@@ -6,14 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.hurry import hurried, observed, sentence, verdict
 from tests.lab import Lab
 from tests.receiver import SECRET, receiving
-
-pytestmark = pytest.mark.development
 
 
 def test_a_worker_and_a_bus_break_from_outside_and_heal(lab: Lab) -> None:

@@ -7,8 +7,6 @@ import pytest
 from tests.hurry import verdict
 from tests.systemd_lab import SystemdLab
 
-pytestmark = pytest.mark.development
-
 HELD = ("--set", "hold_s=8")
 
 

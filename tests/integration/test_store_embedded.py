@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.lab import Lab
 from tests.store_runs import NAMES, all_passed, run
-
-pytestmark = pytest.mark.development
 
 
 def test_every_scenario_of_a_store_passes_and_nothing_is_left(lab: Lab) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.approvals import approved
-from tests.hurry import begun, hurried, observing
-from tests.integration.sites import IN_TIME_S
+from tests.hurry import hurried
 from tests.residue import FAULT, residue
 from tests.store_runs import NAMES, Result, all_passed, observed, run
 from tests.systemd_lab import SystemdLab
-
-pytestmark = pytest.mark.development
 
 PORTS = {"sigil": 7070, "lightning": 7071}
 EMPTY = "systemctl stop {service}; find /srv/{service} -mindepth 1 -not -name lost+found -delete"
@@ -77,16 +72,3 @@ def test_a_broken_store_fails_for_its_true_reason(
     for scenario, reason in zip(scenarios, reasons, strict=True):
         assert reason in failed(results[scenario])
     assert residue(systemd_lab, "bluefin").beyond(before, *FAULT) == []
-
-
-def test_a_store_is_mounted_again_within_the_lease_of_a_killed_console(systemd_lab: SystemdLab) -> None:
-    before = residue(systemd_lab, "bluefin")
-    with begun(systemd_lab, *approved(systemd_lab, "sigil-store-unmounted", "--set", "hold_s=60")) as console:
-        observing(console)
-        assert residue(systemd_lab, "bluefin").beyond(before, "mounts") != []
-        console.process.kill()
-        killed_s = time.monotonic()
-        while residue(systemd_lab, "bluefin").beyond(before, "mounts"):
-            assert time.monotonic() - killed_s < IN_TIME_S + 5
-    while left := residue(systemd_lab, "bluefin").beyond(before, *FAULT, "kept"):
-        assert time.monotonic() - killed_s < IN_TIME_S + 25, left
