@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
+from tests.spread import spread
+
 
 def pytest_collection_finish() -> None:
     """Let the collector pass over what lives as long as the tests do: two thousand of them and all that they import."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # most of what screens and runs leave behind is free without it
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a lab go to the same worker."""
+    spread(items)

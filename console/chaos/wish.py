@@ -12,12 +12,14 @@ from console.errors import BadInput, near_match
 from console.faults.call_errors import CallErrors
 from console.faults.call_modes import MODES, Mode
 from console.plan.inventory import Inventory
-from console.plan.probe import HttpProbe, ServiceProbe
-from console.plan.scenario import Action, Scenario, SteadyState
+from console.plan.probe import HttpProbe, ServiceProbe, StoreProbe
+from console.plan.scenario import Action, Expectation, Scenario, SteadyState
 from console.terms import Category, Risk
 
 FOR_S = (1.0, 3600.0)
 """The bounds of a time for which a mode is held, in seconds."""
+RECORDS_S = 30.0
+"""How long a store may take to give its records back, in seconds after the mode's end."""
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 CATEGORIES = {
     "files": Category.RESOURCE,
@@ -65,7 +67,7 @@ class Wish(msgspec.Struct, frozen=True):
         Raises:
             BadInput: a word that cannot be understood.
         """
-        return scenario(self.node, self.service, self.fault, inventory)
+        return scenario(self.node, self.service, self.fault, inventory, watched=self.for_s is None)
 
 
 def duration_s(text: str) -> float:
@@ -197,8 +199,26 @@ def steady_state(node: str, service: str, inventory: Inventory) -> tuple[SteadyS
     return active, SteadyState("answers", f"{service} answers", HttpProbe(node=node, service=service))
 
 
-def scenario(node: str, service: str, made: CallErrors, inventory: Inventory) -> Scenario:
-    """One mode on one process: low risk, nothing expected but that all is as before when it is over."""
+def records_kept(node: str, service: str, inventory: Inventory) -> tuple[Expectation, ...]:
+    """Where the service is a store of the inventory: that it keeps what it acknowledges.
+
+    Records are written for it through the whole run: of a store that nobody uses just then, no call could fail.
+    """
+    return tuple(
+        Expectation(
+            f"{name}-whole", f"Every record that {name} acknowledged is there, whole",
+            StoreProbe(store=name, state="whole"), RECORDS_S, after="revert",
+        )
+        for name, store in inventory.stores.items()
+        if (store.node, store.service) == (node, service)
+    )  # fmt: skip
+
+
+def scenario(node: str, service: str, made: CallErrors, inventory: Inventory, *, watched: bool = True) -> Scenario:
+    """One mode on one process: low risk, nothing expected but that all is as before when it is over.
+
+    `watched`: by the console to its end, so that a store's records can be read back then.
+    """
     word = made.mode.replace("_", "-")
     return Scenario(
         name=f"mode-{word}",
@@ -210,5 +230,6 @@ def scenario(node: str, service: str, made: CallErrors, inventory: Inventory) ->
         rollback="The preload's failure points are turned off, or the tracer is ended; nothing else was changed.",
         method=(Action(node=node, service=service, fault=made),),
         steady_state=steady_state(node, service, inventory),
+        expectations=records_kept(node, service, inventory) if watched else (),
         observe_s=min(3600.0, made.hold_s + 60.0),
     )

@@ -27,7 +27,7 @@ TRACED = "cat /proc/$(systemctl show -p MainPID --value {unit})/task/*/status | 
 
 @contextmanager
 def writes(lab: Lab) -> Iterator[None]:
-    """Records are written to both stores meanwhile: only calls that are made can fail."""
+    """Records are written to both stores meanwhile: only calls that are made can fail, and no console is there."""
     with subprocess.Popen(lab.ssh_command("bluefin", WRITES), stdin=subprocess.DEVNULL) as writer:
         try:
             yield
@@ -82,10 +82,7 @@ def test_with_a_time_the_node_alone_holds_it_and_it_is_changed_seen_and_ended_fr
 
 
 def test_a_mode_whose_console_is_killed_is_gone_within_its_lease(lab: Lab) -> None:
-    with (
-        writes(lab),
-        lab.start("chaos", "mode", "disk-fail", "--target", "bluefin/lightning", "--rate", "50") as console,
-    ):
+    with lab.start("chaos", "mode", "disk-fail", "--target", "bluefin/lightning", "--rate", "50") as console:
         until(console, "it acts until Ctrl-C")
         assert int(lab.ssh("bluefin", TRACED.format(unit="lightning.service"))) > 0
         console.kill()
@@ -94,7 +91,7 @@ def test_a_mode_whose_console_is_killed_is_gone_within_its_lease(lab: Lab) -> No
 
 
 def test_ctrl_c_is_the_end_of_a_mode_and_no_abort(lab: Lab) -> None:
-    with writes(lab), lab.start("chaos", "mode", "slow-io", "--target", "bluefin/lightning", "--rate", "50") as console:
+    with lab.start("chaos", "mode", "slow-io", "--target", "bluefin/lightning", "--rate", "50") as console:
         until(console, "it acts until Ctrl-C")
         console.send_signal(signal.SIGINT)
         out, _ = console.communicate(timeout=60)
@@ -114,3 +111,27 @@ def test_a_store_that_swallows_an_error_of_its_disk_has_lost_what_it_acknowledge
         done = lab.run("chaos-disk-full", "--set", "mode=disk_fail", "--set", "hold_s=6")
     assert verdict(done) == (1, "failed", "data-loss"), str(done)
     assert " acknowledged records are gone " in sentence(done)
+
+
+def test_the_monkey_runs_its_seeds_faults_one_after_the_other_and_nothing_stays(lab: Lab) -> None:
+    words = (
+        "--seed",
+        "4",
+        "--for",
+        "40s",
+        "--only",
+        "low",
+        "--target",
+        "bluefin/sigil",
+        "--target",
+        "bluefin/lightning",
+    )
+    planned = lab.inside("chaos", "monkey", *words, "--dry-run").out.splitlines()
+    assert [line.partition(",")[0] for line in planned] == [
+        "1: call-errors disk_full at 10 %",
+        "2: process-signal TERM in sigil on bluefin",
+    ]
+    done = lab.gameday("chaos", "monkey", *words)
+    assert done.code == 0, str(done)
+    assert "2 passed, 0 failed, 0 skipped" in done.out
+    assert done.out.count(" acknowledged records are there") >= 1

@@ -15,8 +15,8 @@ from console.chaos.live import read
 from console.errors import BadInput, GamedayError, Refused
 from console.faults.call_errors import CallErrors
 from console.nodes.sweep import Trace
-from console.plan.inventory import Inventory, Node, Service, load_inventory
-from console.plan.probe import ProcessProbe
+from console.plan.inventory import Inventory, Node, Service, Store, load_inventory
+from console.plan.probe import ProcessProbe, StoreProbe
 from console.plan.resolve import resolve
 from console.probes.process import Held, judge
 from console.run.rails import production_rails
@@ -92,6 +92,16 @@ def test_the_scenario_is_made_from_the_inventory_and_resolves() -> None:
     assert [item.id for item in scenario.steady_state] == ["active", "answers"]
     plan = resolve(scenario, inventory, operator="ann", run="r1", created=datetime(2026, 11, 21, tzinfo=UTC))
     assert plan.actions[0].target.units == ("sigil.service",)
+
+
+def test_a_store_is_written_to_meanwhile_and_read_back_where_the_console_stays() -> None:
+    kept = Store(node="bluefin", service="sigil", path="/srv/sigil", url="http://127.0.0.1:7070/records")
+    inventory = msgspec.structs.replace(development(), stores={"sigil": kept})
+    wanted = wish.Wish("bluefin", "sigil", "disk_full")
+    (whole,) = wanted.scenario(inventory).expectations
+    assert (whole.probe, whole.after, whole.required) == (StoreProbe(store="sigil", state="whole"), "revert", True)
+    assert msgspec.structs.replace(wanted, for_s=60.0).scenario(inventory).expectations == ()
+    assert wish.Wish("bluefin", "vllm", "slow_io").scenario(inventory).expectations == ()
 
 
 def test_what_strace_counts_is_told_with_its_interval() -> None:
