@@ -16,7 +16,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 100)  # most of what screens and runs leave behind is free without it
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a lab go to the same worker."""
+    """Tests that share a lab go to the same worker: xdist looks at their marks in this hook too."""
     spread(items)
