@@ -1,6 +1,6 @@
 """Which tests share a worker, and in which order: a lab is dear, so three workers have one of each kind, and no more.
 
-`make test` starts six workers. Whoever has ended with its share takes what shares nothing: the files of ui and unit.
+Whoever has ended with its share takes what shares nothing: the files of ui and unit.
 """
 
 from __future__ import annotations

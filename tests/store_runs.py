@@ -15,7 +15,7 @@ MODES = [Path(file).stem for file in library.suite("modes", None)]
 Result = dict[str, Any]
 
 
-def run(lab: Lab, *scenarios: str, hold_s: float = 4) -> tuple[Done, dict[str, Result]]:
+def run(lab: Lab, *scenarios: str, hold_s: float = 6) -> tuple[Done, dict[str, Result]]:
     """One console runs them all, one after the other, held for so long where they are held; scenario -> result."""
     words: list[str] = []
     for scenario in scenarios:  # names or files

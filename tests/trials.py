@@ -23,6 +23,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "llm-gateway-kill": (),
     "pg-connection-exhaustion": ("--set", "hold_s=5"),
 }
+FEW_SESSIONS = 20
+"""Fifty sessions are fifty processes on either side, and there are many trials. A role's limit is a limit like any."""
 PHASES = (
     "checklist", "arm", "baseline", "inject", "prove effect", "observe", "revert", "prove reverted", "recovery",
     "release", "post-test", "write-up",
@@ -72,13 +74,17 @@ class Console:
             )
 
 
-def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[str]:
+def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int, *, patience_s: float = 0.0) -> list[str]:
     """Run the scenario, be rude in that phase, and return what is wrong afterwards; nothing is: an empty list.
 
-    The moment inside the phase is drawn from the seed, within half a second.
+    The moment inside the phase is drawn from the seed, within half a second. `patience_s`: what a loaded test machine
+    may take above the time.
     """
     delay_s = random.Random(f"{scenario}/{phase}/{action}/{seed}").uniform(0.0, 0.5)
     lab.ssh("redfin", "systemctl reset-failed llm-gateway")  # restarts in quick succession count towards a limit
+    flood = scenario != "llm-gateway-kill"
+    if flood:
+        _limit_sessions(lab, FEW_SESSIONS)
     console = _begin(lab, scenario)
     reader = threading.Thread(target=console.read, daemon=True)
     reader.start()
@@ -86,7 +92,7 @@ def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[s
         if not console.reaches(phase, 60.0):
             return [f"phase '{phase}' was never reached: {console.lines[-5:]} {_stderr(console)}"]
         time.sleep(delay_s)
-        problems = _be_rude(lab, console, action)
+        problems = _be_rude(lab, console, action, patience_s)
         return problems + _aftermath(lab, console, action)
     finally:
         if console.process.poll() is None:
@@ -94,7 +100,14 @@ def trial(lab: Lab, scenario: str, phase: str, action: str, seed: int) -> list[s
         console.process.wait()
         reader.join(10.0)
         console.close()
+        if flood:
+            _limit_sessions(lab, -1)
         lab.wait_until(lambda: _gateway_up(lab), 20.0)
+
+
+def _limit_sessions(lab: Lab, most: int) -> None:
+    """How many sessions the flood's role may have; -1: as many as there are."""
+    lab.superuser(f"alter role {lab.inventory.databases['federation'].user} connection limit {most}")
 
 
 def _stderr(console: Console) -> str:
@@ -118,22 +131,22 @@ def _impatient(lab: Lab, scenario: str) -> Path:
     return file
 
 
-def _be_rude(lab: Lab, console: Console, action: str) -> list[str]:
+def _be_rude(lab: Lab, console: Console, action: str, patience_s: float) -> list[str]:
     """Do it, and wait until nothing of ours may be left any more."""
     process = console.process
     if action == "kill":
         process.kill()
-        return _gone_in_time(lab, console)
+        return _gone_in_time(lab, console, patience_s)
     if action == "stop":
         process.send_signal(signal.SIGSTOP)
-        problems = _gone_in_time(lab, console) if process.poll() is None else []
+        problems = _gone_in_time(lab, console, patience_s) if process.poll() is None else []
         process.send_signal(signal.SIGCONT)
         return problems + _ends(console)
     numbers = [signal.SIGHUP] if action == "hangup" else [signal.SIGINT, signal.SIGINT]
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.1)
-    return _ends(console) + _gone_in_time(lab, console)
+    return _ends(console) + _gone_in_time(lab, console, patience_s)
 
 
 def _ends(console: Console) -> list[str]:
@@ -144,7 +157,7 @@ def _ends(console: Console) -> list[str]:
     return []
 
 
-def _gone_in_time(lab: Lab, console: Console) -> list[str]:
+def _gone_in_time(lab: Lab, console: Console, patience_s: float) -> list[str]:
     """No process, no connection and no guard of ours within the lease and a second."""
     found: list[str] = []
 
@@ -153,9 +166,8 @@ def _gone_in_time(lab: Lab, console: Console) -> list[str]:
         found[:] = [*_guards(lab), *lab.marked(console.run)] or list(filter(None, [_connections(lab)]))
         return not found
 
-    if lab.wait_until(gone, LEASE_S + GRACE_S, 0.25):
-        return []
-    return [f"still there {LEASE_S + GRACE_S:g} s later: {found}"]
+    limit_s = LEASE_S + GRACE_S + patience_s
+    return [] if lab.wait_until(gone, limit_s, 0.25) else [f"still there {limit_s:g} s later: {found}"]
 
 
 def _guards(lab: Lab) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.sites import LOADED_S
 from tests.lab import Lab
 from tests.trials import ACTIONS, PHASES, SCENARIOS, trial
 
@@ -22,4 +23,4 @@ CASES = [
 
 @pytest.mark.parametrize(("scenario", "action", "phase"), CASES)
 def test_nothing_outlives_the_lease(lab: Lab, scenario: str, action: str, phase: str) -> None:
-    assert trial(lab, scenario, phase, action, SEED) == []
+    assert trial(lab, scenario, phase, action, SEED, patience_s=LOADED_S) == []
