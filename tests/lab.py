@@ -191,6 +191,13 @@ class Lab:
                 found.append(f"{entry.name} {command}")
         return found
 
+    def start_gateway(self) -> None:
+        """See that the gateway answers, however often it was killed of late."""
+        self.ssh("redfin", "systemctl reset-failed llm-gateway; systemctl start llm-gateway")
+        health = self.inventory.nodes["redfin"].services["llm-gateway"].health
+        ask = f"curl -s -o /dev/null -w '%{{http_code}}' {health} || :"
+        assert self.wait_until(lambda: self.ssh("redfin", ask).strip() == "200", 20, 0.5)
+
     def start_database(self) -> None:
         """Start the cluster, and wait until it answers: its unit is active before it does."""
         self.ssh("bluefin", "systemctl start postgresql")

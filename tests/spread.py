@@ -1,4 +1,4 @@
-"""Which tests share a worker, and in which order: a lab is dear, so three workers have one of each kind, and no more.
+"""Which tests share a worker, and in which order: a lab is dear, so those that need one share few.
 
 Whoever has ended with its share takes what shares nothing: the files of ui and unit.
 """
@@ -20,9 +20,9 @@ SHARES: dict[str, tuple[str, ...]] = {
     "nodes-2": (
         "test_llm_gateway_kill", "test_suites", "test_chaos", "test_components", "test_pg_connection_exhaustion",
     ),
-    "nodes-3": (
-        "test_postgres_crash", "test_embedded_game_day", "test_store_embedded", "test_capabilities",
-        "test_cpu_pressure", "test_service_stack_restart", "test_trials", "test_recovery", "test_probes",
+    "nodes-3": ("test_postgres_crash", "test_embedded_game_day", "test_service_stack_restart"),
+    "nodes-4": (
+        "test_store_embedded", "test_capabilities", "test_cpu_pressure", "test_trials", "test_recovery", "test_probes",
     ),
     "machine": ("test_guard", "test_guard_systemd", "test_guard_shell", "test_plug", "test_undo", "test_nodes"),
     "own-machines": ("test_lab_systemd", "test_node_reboot"),

@@ -154,6 +154,7 @@ def pause_for_longer_than_the_lease(console: Console) -> None:
 def test_after_an_abort_nothing_more_is_broken_and_the_rest_is_told(
     lab: Lab, suite: str, interrupt: Callable[[Console], None], why: str
 ) -> None:
+    lab.start_gateway()
     runs = len(list((lab.state / "runs").iterdir())) if (lab.state / "runs").exists() else 0
     with with_scenarios(lab, suite, shipped("llm-gateway-kill"), shipped("service-stack-restart"), looks={}) as file:
         args = ("run", f"suite:{suite}", "--attest", "all", "--json", "--inventory", file)

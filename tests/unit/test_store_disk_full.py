@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from console.faults.store_disk_full import StoreDiskFull
 from console.run.preflight import read
 from tests.unit.stores import StoreNode, store_node
-from tests.unit.supervised import SHELLS
+from tests.unit.supervised import SHELLS, Ran
 
 FAULT = StoreDiskFull(hold_s=5)
 
@@ -40,6 +41,16 @@ def until_full(node: StoreNode) -> str:
     return effect.said
 
 
+def cleaned(node: StoreNode) -> Ran:
+    """What `clean` says. A lab beside these tests may hold a disk full just then, and its processes are seen here."""
+    for _ in range(60):
+        clean = node.run("clean", FAULT, node.store_target())
+        if not clean.said.startswith("space is still held"):
+            break
+        time.sleep(0.5)
+    return clean
+
+
 @pytest.mark.parametrize(("shell", "at"), [(SHELLS[0], "disk"), *((shell, "data") for shell in SHELLS)])
 def test_a_stores_file_system_is_filled_to_its_last_block_and_given_back(tmp_path: Path, shell: str, at: str) -> None:
     with store_node(tmp_path, shell, at) as node:
@@ -56,7 +67,7 @@ def test_a_stores_file_system_is_filled_to_its_last_block_and_given_back(tmp_pat
         assert clean.said.startswith("processes of store-disk-full are left: ")
         for _ in range(2):
             assert node.run("revert", FAULT, target).code == 0
-        assert node.run("clean", FAULT, target).code == 0
+        assert cleaned(node).code == 0
         assert takes_a_byte(node)
         assert node.used() == before
         assert node.run("effect", FAULT, target).code == 1
@@ -107,7 +118,7 @@ def test_an_inject_that_is_killed_leaves_nothing_after_the_revert(shared: StoreN
     assert shared.run_text("inject", text.replace(point, f"kill -9 $$\n{point}")).code == -signal.SIGKILL
     assert shared.run("effect", FAULT, target).code in (1, 3)
     assert shared.run("revert", FAULT, target).code == 0
-    assert shared.run("clean", FAULT, target).code == 0
+    assert cleaned(shared).code == 0
     assert shared.used() == before
 
 

@@ -10,6 +10,7 @@ and `no-read-only` (refuses reads, too, while it may not write).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -50,9 +51,12 @@ class LMDB:
             self._environment = None
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Store it."""
-        with self._said(), self._there.begin(write=True) as transaction:
-            transaction.put(key, value)
+        """Store it, if its disk has room: into pages that were freed it could, and refuse only every other record."""
+        with self._said():
+            if not os.statvfs(self._there.path()).f_bavail:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            with self._there.begin(write=True) as transaction:
+                transaction.put(key, value)
 
     def get(self, key: bytes) -> bytes | None:
         """What is stored."""
