@@ -94,17 +94,17 @@ async def test_of_two_consoles_that_arm_at_once_one_holds(site: Site, times: int
 
 async def test_a_detached_guard_holds_its_time_without_a_console_and_then_proves_the_node_clean(site: Site) -> None:
     guard = await going(site, inject="sleep 60")
-    await guard.detach(LEASE_S + 2)
+    await guard.detach(LEASE_S + 6)  # a busy machine takes its time for what is between
     (trace,) = await survey(site.node)
     assert trace.state == "held"
     assert trace.until_s is not None
-    assert re.fullmatch(r"until \d\d:\d\d:\d\d \([45] s left\), when the node takes it back by itself", trace.lease)
+    assert re.fullmatch(r"until \d\d:\d\d:\d\d \([4-9] s left\), when the node takes it back by itself", trace.lease)
     with pytest.raises(Busy):
         await (await guard_of(site.node, "r2", touching(site.mark))).arm()
     await site.node.close()
     await asyncio.sleep(LEASE_S + 0.5)
     assert site.mark.exists()
-    await eventually(lambda: site.left() == ["r1.ended"], 2 + SLACK_S + LOADED_S)
+    await eventually(lambda: site.left() == ["r1.ended"], 6 + SLACK_S + LOADED_S)
     said = (site.run_dir / "r1.ended").read_text().splitlines()
     assert {"why the time for which the node was to hold it is over", "reverted 0", "clean 0"} <= set(said)
     assert not site.mark.exists()
