@@ -26,7 +26,7 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 	@$(BIN)/gameday demo
 
 test: programs ## All tests, with the labs for real (as root on Linux also the systemd lab)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 5 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
 
 programs: setup
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
