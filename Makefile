@@ -4,10 +4,10 @@ SETUP := sh .ci/setup
 LOCKS := pyproject.toml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test programs machines check screenshots bench soak
+.PHONY: help setup setup-run demo test machines check screenshots bench soak
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-17s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 setup: setup-run .venv/.dev ## Make .venv with everything pinned and hashed (each target below does it by itself)
 
@@ -25,13 +25,11 @@ setup-run: .venv/.run
 demo: setup-run ## Three practice nodes up, the console on them, everything down again
 	@$(BIN)/gameday demo
 
-test: programs ## All tests, with the labs for real (as root on Linux also the systemd lab)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
-
-programs: setup
+test: setup ## All tests, with the labs for real (as root on Linux also the systemd lab)
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
 	@[ "$$(uname)" != Linux ] || for p in strace:strace fiu-ctrl:fiu-utils; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
 	@$(BIN)/python -m compileall -q console
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
 
 # What the systemd lab's machines need, and their image, so that no test waits for it.
 machines: setup

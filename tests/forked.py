@@ -33,7 +33,9 @@ class ForkedConsole(subprocess.Popen[str]):
         start_new_session = extra[5]
         for name in PRELOADED:
             importlib.import_module(name)
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: the tests' process may have threads
+            self.pid = os.fork()
         if self.pid == 0:
             _become_console(args, env, (pipes[0], pipes[3], pipes[5]), start_new_session=start_new_session)
         self._child_created = True
@@ -45,6 +47,7 @@ def _become_console(
 ) -> NoReturn:
     code = 1
     try:
+        signal.set_wakeup_fd(-1)
         gc.freeze()  # nothing of the tests is finalized here: its files are closed below all the same
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             if callable(signal.getsignal(number)):

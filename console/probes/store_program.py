@@ -32,8 +32,9 @@ from typing import Any, Dict, Iterable, List, NoReturn, Set, Tuple
 
 ACKNOWLEDGED, REFUSED, SILENT, GONE = "!", "-", "~", "x"
 ABSENT = "absent"
-SLOW_AFTER = 3000
-"""After so many records it writes one a second only: an observation of an hour must not fill the store by itself."""
+FAST, SMALL = 1000, 200
+"""After that record it writes one a second only, of no more than so many bytes: an hour of them, on pages of 4 KB, must
+not fill a store of 10 MB by itself."""
 TEXT_LIMIT = 600
 Answer = Tuple[str, int, bytes]
 """What became of a call, HTTP status or exit status, and what was said."""
@@ -286,18 +287,20 @@ class Writer:
         self.end()
 
     def write(self) -> None:
-        first = self.number
         while not self.stop.is_set():
             began_s = time.monotonic()
             with self.writing:
                 self.put(self.number)
             self.number += 1
-            period_s = self.period_s if self.number - first < SLOW_AFTER else 1.0
+            period_s = self.period_s if self.number <= FAST else 1.0
             self.stop.wait(max(0.0, began_s + period_s - time.monotonic()))
+
+    def size_of(self, number: int) -> int:
+        return self.size if number <= FAST else min(self.size, SMALL)
 
     def put(self, number: int) -> None:
         key = self.key(number)
-        value = body(key, self.size)
+        value = body(key, self.size_of(number))
         self.say("?", number, f"{time.time():.3f}")
         began_s = time.monotonic()
         kind, code, said = self.store.call("put", key, value, self.limit_s)
@@ -314,7 +317,7 @@ class Writer:
         key = self.key(number)
         kind, code, said = self.store.call("get", key, b"", self.limit_s)
         if kind == ACKNOWLEDGED:
-            found = judged(key, self.size, said)
+            found = judged(key, self.size_of(number), said)
             return found, "" if found == "sound" else one_line(said[:60])
         if kind == ABSENT:
             return "absent", one_line(said)

@@ -24,6 +24,8 @@ class StoreNode(Node):
     """The store's files are in `data`, a tmpfs of 8 MB, unless `at` is another mount of the node."""
 
     at: str = "data"
+    others: frozenset[str] = frozenset()
+    """Mounts of the machine, which may vanish while the node lives: other tests' networks are mounts too."""
 
     @property
     def path(self) -> str:
@@ -55,8 +57,9 @@ class StoreNode(Node):
         return service
 
     def mounts(self) -> str:
-        """All mounts of the node, without their numbers."""
-        return self.sh("cut -d' ' -f3- /proc/self/mountinfo | sort")
+        """All mounts of the node but those it came with, without their numbers."""
+        lines = self.sh("cut -d' ' -f3- /proc/self/mountinfo | sort").splitlines()
+        return "\n".join(line for line in lines if line not in self.others)
 
 
 @contextmanager
@@ -70,6 +73,7 @@ def store_node(folder: Path, shell: str = "dash", at: str = "data", program: str
         (folder / "bin" / "systemctl").chmod(0o755)
         # The root of the namespace is not shared with the machine's: these groups are the node's own.
         node.sh(f"mount --make-rshared /; mkdir {at}/db; echo one >{at}/db/CURRENT")
+        node.others = frozenset(line for line in node.mounts().splitlines() if str(folder) not in line)
         service = node.serve(program) if program else None
         try:
             yield node

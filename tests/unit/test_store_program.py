@@ -102,6 +102,18 @@ def test_a_command_is_asked_as_a_page_is(tmp_path: Path) -> None:
         assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "sleeper"]
 
 
+def test_an_hour_of_records_does_not_fill_the_store(tmp_path: Path) -> None:
+    last = store_program.FAST
+    with program(tmp_path, size=2000, first=last) as process:
+        stamps = [float(said(process, "!")[2]) for _ in range(3)]
+        assert stamps[2] - stamps[1] > 0.9
+        assert answer(process, "stop") == {"end": []}
+        assert answer(process, "whole", "10", "-")["sound"][0].startswith(f"{last}-{last + 2}")
+        sizes = [(tmp_path / f"k-p-{number:06d}").stat().st_size for number in range(last, last + 3)]
+        assert sizes == [2000, 200, 200]
+    assert last * 4096 + 3600 * 2 * sizes[1] < 6_000_000  # what is put on pages, and what is written twice
+
+
 def test_one_that_is_begun_without_a_number_only_reads(tmp_path: Path) -> None:
     (tmp_path / "k-p-000007").write_bytes(store_program.body("p-000007", 200))
     with program(tmp_path, first=0) as process:
