@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ def test_a_store_that_swallows_an_error_of_its_disk_has_lost_what_it_acknowledge
 
 
 def test_the_monkey_runs_its_seeds_faults_one_after_the_other_and_nothing_stays(lab: Lab) -> None:
-    words = "--seed 4 --for 40s --only low --target bluefin/sigil --target bluefin/lightning".split()
+    words = shlex.split("--seed 4 --for 40s --only low --target bluefin/sigil --target bluefin/lightning")
     planned = lab.inside("chaos", "monkey", *words, "--dry-run").out.splitlines()
     assert [line.partition(",")[0] for line in planned] == [
         "1: call-errors disk_full at 10 %",
