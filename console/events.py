@@ -378,23 +378,6 @@ AnyEvent = (
     | Ended
 )
 
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
-
-
-def encode(event: AnyEvent) -> bytes:
-    """The event as one JSON line, without its newline."""
-    return _encoder.encode(event)
-
-
-def decode(line: bytes) -> AnyEvent:
-    """The event of one journal line.
-
-    Raises:
-        msgspec.DecodeError: the line is cut off, or is not an event.
-    """
-    return _decoder.decode(line)
-
 
 def is_decision(event: AnyEvent) -> bool:
     """Whether the event must be on the disk before anyone acts on it; samples need not."""

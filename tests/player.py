@@ -18,6 +18,7 @@ from console import events as ev
 from console.cli.inventory import find_inventory
 from console.handle import RunHandle
 from console.plan import approval, plan
+from console.record.lines import encode
 from console.session import Session
 from console.terms import EXIT_CODES, Status
 from console.tui.app import GamedayApp
@@ -75,7 +76,7 @@ async def _run(words: list[str], out: TextIO) -> int:
             handle = session.start(plan.load(Path(words[0])), [approval.load(Path(file)) for file in words[1:]])
 
             def tell(event: ev.AnyEvent) -> None:
-                out.write(ev.encode(event).decode() + "\n")
+                out.write(encode(event).decode() + "\n")
                 out.flush()
 
             handle.listen(tell)

@@ -11,6 +11,7 @@ import msgspec
 
 from console import events as ev
 from console.cli.table import table
+from console.record.lines import encode
 from console.record.result import encode_result, result
 from console.record.timeline import told
 from console.run.pass_rate import (
@@ -54,7 +55,7 @@ class Printer:
         if isinstance(event, ev.Injected) and self._started_s is None:
             self._started_s = event.at_s
         if self._json:
-            self._write(ev.encode(event).decode())
+            self._write(encode(event).decode())
             return
         text = describe(event)
         if text:

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from console.errors import GamedayError, Refused
-from console.events import AnyEvent, Ended, decode, encode, is_decision
+from console.events import AnyEvent, Ended, is_decision
 from console.record.home import fsync_folder
+from console.record.lines import decode, encode
 
 FILE = "journal.jsonl"
 """The journal's name in the run's folder."""

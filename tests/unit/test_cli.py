@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from console.cli import COMMANDS, main
 from console.errors import BadInput, GamedayError, NodeUnreachable, Refused
-from console.events import encode
 from console.plan import library
 from console.record import journal, runs
+from console.record.lines import encode
 from console.record.outbox import Outbox
 from console.record.runs import outbox_home
 from console.record.writeup import WriteUp

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from console.errors import Refused
-from console.events import AnyEvent, Ended, Noted, PhaseEntered, Sampled, encode
+from console.events import AnyEvent, Ended, Noted, PhaseEntered, Sampled
 from console.record import journal
 from console.record.journal import Journal, JournalError, follow, read
+from console.record.lines import encode
 from console.terms import Phase
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInput, Refused
-from console.events import AnyEvent, Concluded, RunStarted, WrittenUp, encode
+from console.events import AnyEvent, Concluded, RunStarted, WrittenUp
 from console.record import journal, runs, sections
+from console.record.lines import encode
 from console.record.outbox import Outbox
 from console.record.writeup import WriteUp
 from console.terms import Outcome, Reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console import events as ev
+from console.record.lines import decode, encode
 from console.state import RunState, fold, fold_all, presumed_outcome
 from console.terms import Outcome, Phase, Reason, Status
 from tests.unit.runs import T0, passed_events
@@ -10,7 +11,7 @@ from tests.unit.runs import T0, passed_events
 
 def test_the_same_events_give_the_same_state_after_a_round_through_the_journal() -> None:
     events = passed_events()
-    assert fold_all(ev.decode(ev.encode(event)) for event in events) == fold_all(events)
+    assert fold_all(decode(encode(event)) for event in events) == fold_all(events)
 
 
 def test_folding_leaves_the_old_state_as_it_was() -> None:
