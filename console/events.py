@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from console.brief import ItemBrief
 from console.terms import Outcome, Phase, Reason, Status
 
 Stage = Literal["pre", "post"]
@@ -15,24 +16,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid
     """Base of the events. `at_s` is the console's clock in seconds since the epoch."""
 
     at_s: float
-
-
-class ItemBrief(msgspec.Struct, frozen=True):
-    """A checklist item, an expectation or a steady-state probe, as the screens list it."""
-
-    id: str
-    title: str
-    within_s: float = 0.0
-    """The limit, in seconds after the injection (or after the revert, see `after`); 0: none."""
-    stable_for_s: float = 0.0
-    after: Literal["inject", "revert"] = "inject"
-    required: bool = True
-    automatic: bool = True
-    """For checklist items: the console verifies it; otherwise a person ticks it."""
-    alert: str = ""
-    """The alert that an expectation is about, as Prometheus writes it; empty: it is about none."""
-    alert_is: Literal["", "fired", "cleared"] = ""
-    """What is expected of the alert."""
 
 
 class RunStarted(Event, frozen=True, tag="run-started"):

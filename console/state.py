@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.terms import Outcome, Phase, Reason, Status
 
 Point = tuple[float, float]
@@ -16,7 +17,7 @@ Point = tuple[float, float]
 class ItemState(msgspec.Struct, frozen=True):
     """A checklist item: what was found, by whom, until when it counts."""
 
-    brief: ev.ItemBrief
+    brief: ItemBrief
     status: Status = Status.PENDING
     evidence: str = ""
     attested: bool = False
@@ -33,7 +34,7 @@ class ItemState(msgspec.Struct, frozen=True):
 class ExpectationState(msgspec.Struct, frozen=True):
     """An expectation and what became of it."""
 
-    brief: ev.ItemBrief
+    brief: ItemBrief
     status: Status = Status.PENDING
     observed: str = ""
     after_s: float | None = None
@@ -188,7 +189,7 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
     match event:
         case ev.ItemChecked():
             items = state.pre if event.stage == "pre" else state.post
-            old = items.get(event.id, ItemState(ev.ItemBrief(event.id, event.id)))
+            old = items.get(event.id, ItemState(ItemBrief(event.id, event.id)))
             item = msgspec.structs.replace(
                 old,
                 status=event.status,
@@ -217,7 +218,7 @@ def _fold_judgement(state: RunState, event: ev.AnyEvent) -> RunState:
                 return state
             return _node(state, event.node, effect=event.status, effect_evidence=event.evidence)
         case ev.ExpectationJudged():
-            old_expectation = state.expectations.get(event.id, ExpectationState(ev.ItemBrief(event.id, event.id)))
+            old_expectation = state.expectations.get(event.id, ExpectationState(ItemBrief(event.id, event.id)))
             judged = msgspec.structs.replace(
                 old_expectation,
                 status=event.status,

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from console.brief import ItemBrief
 from console.errors import GamedayError, Refused, near_match
-from console.events import ExpectationJudged, ItemBrief, ItemChecked, Stage
+from console.events import ExpectationJudged, ItemChecked, Stage
 from console.fleet import Fleet
 from console.nodes.sampler import NodeSample
 from console.plan.inventory import Backups, Inventory, Notify, Query

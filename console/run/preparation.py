@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.errors import Refused
 from console.fleet import Fleet
 from console.plan import approval as signatures
@@ -254,6 +255,6 @@ def _why(status: str, evidence: str, automatic: bool) -> str:
     return f"{status}: {evidence}" if evidence else status if automatic else "not ticked"
 
 
-def _item_fix(brief: ev.ItemBrief, risk: Risk) -> str:
+def _item_fix(brief: ItemBrief, risk: Risk) -> str:
     fix = "repair it and check again" if brief.automatic else "tick it once it is done"
     return f"{fix}, or override it with a reason" if risk is Risk.LOW else fix

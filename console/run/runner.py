@@ -11,6 +11,7 @@ import msgspec
 
 from console import events as ev
 from console import notify
+from console.brief import ItemBrief
 from console.errors import Refused
 from console.fleet import Fleet, sample_values
 from console.nodes.guard import hand_reverts
@@ -179,7 +180,7 @@ class Runner:
             fault_lasts_s=max((fault.lasts_s for fault in faults), default=0.0),
             observe_s=scenario.observe_s,
             revert_limit_s=max((fault.revert_limit_s for fault in faults), default=0.0),
-            steady_state=tuple(ev.ItemBrief(item.id, item.title) for item in scenario.steady_state),
+            steady_state=tuple(ItemBrief(item.id, item.title) for item in scenario.steady_state),
             expectations=tuple(_brief(expectation) for expectation in scenario.expectations),
             pre=pre_items(plan, self.fleet.inventory),
             post=post_items(plan, self.fleet.inventory),
@@ -315,8 +316,8 @@ class Runner:
         self._finished.set()
 
 
-def _brief(e: Expectation) -> ev.ItemBrief:
-    brief = ev.ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required)
+def _brief(e: Expectation) -> ItemBrief:
+    brief = ItemBrief(e.id, e.title, e.within_s, e.stable_for_s, e.after, e.required)
     if not isinstance(e.probe, AlertProbe):
         return brief
     what: Literal["fired", "cleared"] = "fired" if e.probe.state == "firing" else "cleared"

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.terms import Outcome, Phase, Reason, Status
 
 START_S = 1_790_000_000.0
 """2026-09-21 13:33:20 UTC"""
 
 PRE = (
-    ev.ItemBrief("tpm-notified", "TPM notified of the test window", automatic=False),
-    ev.ItemBrief("backups", "Backups are current, bluefin above all"),
-    ev.ItemBrief("active-work", "Thermal memory checked for active work"),
-    ev.ItemBrief("council", "No council vote in progress"),
-    ev.ItemBrief("baseline", "Baseline metrics documented"),
+    ItemBrief("tpm-notified", "TPM notified of the test window", automatic=False),
+    ItemBrief("backups", "Backups are current, bluefin above all"),
+    ItemBrief("active-work", "Thermal memory checked for active work"),
+    ItemBrief("council", "No council vote in progress"),
+    ItemBrief("baseline", "Baseline metrics documented"),
 )
 POST = (
-    ev.ItemBrief("services-normal", "All services are back to normal"),
-    ev.ItemBrief("no-data-loss", "No data loss, verified", automatic=False),
-    ev.ItemBrief("alerts-cleared", "Monitoring alerts have cleared", automatic=False),
-    ev.ItemBrief("logged", "Results are logged to thermal memory"),
-    ev.ItemBrief("runbooks", "Runbooks are updated where gaps were found", automatic=False),
+    ItemBrief("services-normal", "All services are back to normal"),
+    ItemBrief("no-data-loss", "No data loss, verified", automatic=False),
+    ItemBrief("alerts-cleared", "Monitoring alerts have cleared", automatic=False),
+    ItemBrief("logged", "Results are logged to thermal memory"),
+    ItemBrief("runbooks", "Runbooks are updated where gaps were found", automatic=False),
 )
 
 
@@ -43,13 +44,13 @@ def gateway_started(**changes: object) -> ev.RunStarted:
         "observe_s": 60.0,
         "revert_limit_s": 15.0,
         "steady_state": (
-            ev.ItemBrief("gateway-healthy", "the gateway answers 200"),
-            ev.ItemBrief("db-answers", "the database answers"),
+            ItemBrief("gateway-healthy", "the gateway answers 200"),
+            ItemBrief("db-answers", "the database answers"),
         ),
         "expectations": (
-            ev.ItemBrief("restart", "systemd restarts it by itself", within_s=5.0),
-            ev.ItemBrief("active", "the unit is active (running) again", within_s=30.0),
-            ev.ItemBrief("health", "/health answers 200 and stays so for 10 s", within_s=30.0, stable_for_s=10.0),
+            ItemBrief("restart", "systemd restarts it by itself", within_s=5.0),
+            ItemBrief("active", "the unit is active (running) again", within_s=30.0),
+            ItemBrief("health", "/health answers 200 and stays so for 10 s", within_s=30.0, stable_for_s=10.0),
         ),
         "pre": PRE,
         "post": POST,
@@ -246,10 +247,10 @@ def flood_started() -> ev.RunStarted:
         fault="connection-flood limit, 30 s on bluefin (thermal)",
         fault_lasts_s=30.0,
         expectations=(
-            ev.ItemBrief("at-limit", "the count rises to the limit", within_s=10.0),
-            ev.ItemBrief("refused", "new connections are refused", within_s=15.0),
-            ev.ItemBrief("falls-back", "after release the count falls", within_s=10.0, after="revert"),
-            ev.ItemBrief("query", "a normal query works", within_s=10.0, after="revert"),
+            ItemBrief("at-limit", "the count rises to the limit", within_s=10.0),
+            ItemBrief("refused", "new connections are refused", within_s=15.0),
+            ItemBrief("falls-back", "after release the count falls", within_s=10.0, after="revert"),
+            ItemBrief("query", "a normal query works", within_s=10.0, after="revert"),
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from console import events as ev
+from console.brief import ItemBrief
 from console.state import ExpectationState
 from console.terms import Status
 from console.tui.app import GamedayApp
@@ -19,7 +19,7 @@ async def test_what_no_alertmanager_saw_the_operator_may_attest(session: FakeSes
     async with app.run_test(size=(120, 40)) as pilot:
         await pages.writeup(app, session, pilot)
         run = session.run
-        brief = ev.ItemBrief("alert-fires", "GatewayDown fires", within_s=15.0, required=False)
+        brief = ItemBrief("alert-fires", "GatewayDown fires", within_s=15.0, required=False)
         unknown = ExpectationState(brief, Status.UNKNOWN, "no Alertmanager is configured")
         run.state = msgspec.structs.replace(run.state, expectations={**run.state.expectations, "alert-fires": unknown})
         app.repaint_page()

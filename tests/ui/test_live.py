@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.state import RunState, fold_all
 from console.terms import Outcome, Phase, Reason, Status
 from console.tui.app import GamedayApp
@@ -144,8 +145,8 @@ def test_the_reason_of_a_miss_is_read_to_its_end_where_there_is_room() -> None:
 
 def test_an_alert_says_when_it_fired_and_when_it_cleared() -> None:
     briefs = (
-        ev.ItemBrief("fires", "Monitoring notices", 20, alert="EventsLate", alert_is="fired"),
-        ev.ItemBrief("clears", "The alert clears", 30, after="revert", alert="EventsLate", alert_is="cleared"),
+        ItemBrief("fires", "Monitoring notices", 20, alert="EventsLate", alert_is="fired"),
+        ItemBrief("clears", "The alert clears", 30, after="revert", alert="EventsLate", alert_is="cleared"),
     )
     judged = [
         ev.ExpectationJudged(
@@ -165,7 +166,7 @@ def test_an_alert_says_when_it_fired_and_when_it_cleared() -> None:
 
 
 async def test_what_is_not_met_is_shown_where_there_is_no_room_for_all(session: FakeSession) -> None:
-    many = tuple(ev.ItemBrief(f"item-{number}", f"item {number}", within_s=30.0) for number in range(12))
+    many = tuple(ItemBrief(f"item-{number}", f"item {number}", within_s=30.0) for number in range(12))
     told = [
         ev.ExpectationJudged(at_s=START_S + 9, id=f"item-{n}", status=Status.PASS, observed="yes") for n in range(9)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.state import RunState, fold_all
 from console.terms import Outcome, Phase, Reason, Status
 
@@ -26,10 +27,10 @@ def started(*, lasts_s: float = 0.0) -> ev.RunStarted:
         fault="process-signal TERM on redfin",
         fault_lasts_s=lasts_s,
         observe_s=60.0,
-        steady_state=(ev.ItemBrief("gateway-health", "Gateway answers"),),
-        expectations=(ev.ItemBrief("health", "Health answers 200", 30.0, 10.0),),
-        pre=(ev.ItemBrief("tpm-notified", "TPM notified"),),
-        post=(ev.ItemBrief("no-data-loss", "No data loss"),),
+        steady_state=(ItemBrief("gateway-health", "Gateway answers"),),
+        expectations=(ItemBrief("health", "Health answers 200", 30.0, 10.0),),
+        pre=(ItemBrief("tpm-notified", "TPM notified"),),
+        post=(ItemBrief("no-data-loss", "No data loss"),),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.errors import BadInput, Refused
 from console.plan.inventory import Inventory, Monitoring, Node, load_inventory
 from console.plan.plan import Plan, check_against
@@ -157,7 +158,7 @@ def run_with(status: Status, *, required: bool, over: bool = True) -> list[ev.An
     """A passed run with one more expectation, an alert."""
     first, *rest = passed_events()
     assert isinstance(first, ev.RunStarted)
-    brief = ev.ItemBrief("alert", "The alert fires", within_s=15.0, required=required)
+    brief = ItemBrief("alert", "The alert fires", within_s=15.0, required=required)
     first = msgspec.structs.replace(first, expectations=(*first.expectations, brief))
     told = ev.ExpectationJudged(at_s=T0 + 18, id="alert", status=status, observed="no Alertmanager is configured")
     events: list[ev.AnyEvent] = [first, *rest, told]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.errors import BadInput, Refused
 from console.plan.inventory import Inventory, Node, Service, Store
 from console.plan.plan import Plan, check_against
@@ -108,7 +109,7 @@ async def test_what_one_store_lost_or_could_not_tell_outweighs_what_the_others_k
 
 def test_what_a_store_tells_at_the_end_stands_for_what_was_seen_of_it_before() -> None:
     lost = ev.ExpectationJudged(at_s=1.0, id="kept", status=FAIL, observed="3 of 7 gone", data_lost=True)
-    started = msgspec.structs.replace(passed_events()[0], expectations=(ev.ItemBrief("kept", "kept"),))
+    started = msgspec.structs.replace(passed_events()[0], expectations=(ItemBrief("kept", "kept"),))
     state = fold_all([started, lost])
     fleet: Any = SimpleNamespace(inventory=inventory())
     assert asyncio.run(post_data(fleet, None, state, [KEPT])).evidence == "3 of 7 gone; kept"

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.cli import main
 from console.errors import BadInput, Refused
 from console.interval import wilson
@@ -233,7 +234,7 @@ def test_what_the_operator_said_of_the_first_trial_is_the_answer_of_the_others()
         ev.ItemOverridden(at_s=T0, id="backups", reason="a lab", by="ana"),
         ev.ItemChecked(at_s=T0, stage="pre", id="free", status=Status.FAIL, attested=True, by="ana"),
     ]
-    items = tuple(ev.ItemBrief(name, name, automatic=False) for name in ("tpm-notified", "backups", "free", "other"))
+    items = tuple(ItemBrief(name, name, automatic=False) for name in ("tpm-notified", "backups", "free", "other"))
     answers = as_before(fold_all([msgspec.structs.replace(started(), pre=items), *said]))
     assert [answers.attests(item.id) for item in items] == [True, False, False, False]
     assert (answers.overrides, "run k7f3abcd" in answers.words) == ({"backups": "a lab"}, True)

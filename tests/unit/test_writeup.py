@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import msgspec
 
 from console import events as ev
+from console.brief import ItemBrief
 from console.record import report, sections
 from console.record.result import encode_result, result
 from console.record.writeup import WriteUp, draft, one_test
@@ -72,7 +73,7 @@ def test_a_write_up_tells_what_was_attested_and_what_was_overridden() -> None:
 
 
 def test_a_write_up_does_not_speak_of_its_own_delivery() -> None:
-    begun = msgspec.structs.replace(started(), post=(ev.ItemBrief("logged", "Results logged"),))
+    begun = msgspec.structs.replace(started(), post=(ItemBrief("logged", "Results logged"),))
     state = fold_all([begun])
     assert "Results logged" not in written(state).content
     assert "Results logged" in report.plain(state)
@@ -200,8 +201,8 @@ def test_the_result_of_a_broken_off_journal_is_interrupted() -> None:
 def alerted(*more: ev.AnyEvent) -> RunState:
     """A run that expected an alert to fire and to clear."""
     briefs = (
-        ev.ItemBrief("fires", "f", 20, alert='EventsLate{node="bluefin"}', alert_is="fired"),
-        ev.ItemBrief("clears", "c", 30, after="revert", alert='EventsLate{node="bluefin"}', alert_is="cleared"),
+        ItemBrief("fires", "f", 20, alert='EventsLate{node="bluefin"}', alert_is="fired"),
+        ItemBrief("clears", "c", 30, after="revert", alert='EventsLate{node="bluefin"}', alert_is="cleared"),
     )
     first, *rest = passed_events()
     assert isinstance(first, ev.RunStarted)
