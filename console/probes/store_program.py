@@ -151,8 +151,7 @@ class Web:
         head, found, content = said.partition(b"\r\n\r\n")
         words = head.split(None, 2)
         if not found or len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-            why = b"it closed the connection without an answer" if not said else b"not HTTP: " + said[:40]
-            return GONE, 0, why
+            return GONE, 0, b"not HTTP: " + said[:40] if said else b"it closed the connection without an answer"
         if header(head, b"transfer-encoding"):
             return GONE, 0, b"it answers in pieces to HTTP/1.0, which is not understood"
         if len(content) < int(header(head, b"content-length") or 0):
@@ -238,8 +237,7 @@ class Writer:
         self.stop = threading.Event()
         if not self.number:
             self.stop.set()
-        self.writing = threading.Lock()
-        self.mouth = threading.Lock()
+        self.writing, self.mouth = threading.Lock(), threading.Lock()
 
     def say(self, *words: object) -> None:
         line = "\t".join(map(str, words)) + "\n"
