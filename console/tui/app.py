@@ -13,7 +13,8 @@ from textual.worker import Worker, WorkerState
 from console.errors import GamedayError
 from console.tui import keys, themes
 from console.tui.messages import Changed
-from console.tui.ports import RunHandle, RunView, Session
+from console.tui.ports.run import RunHandle, RunView
+from console.tui.ports.session import Session
 from console.tui.replay import Replay
 from console.tui.screens.abort import AbortDialog
 from console.tui.screens.chaos import ChaosScreen

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from console.events import AnyEvent
 from console.state import RunState, fold_all
-from console.tui.ports import Changed
+from console.tui.ports.run import Changed
 
 
 class Replay:

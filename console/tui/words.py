@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from console.terms import Outcome, Risk, Status
-from console.tui.ports import ExperimentView, Readiness
+from console.tui.ports.experiment import ExperimentView, Readiness
 
 STALE_S: Final = 3.0
 """From this age in seconds a number shows its age."""

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from console.tui.ports import Modes
+from console.tui.ports.modes import Modes
 from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.chaos import ChaosScreen
 from console.tui.screens.confirm import ConfirmScreen

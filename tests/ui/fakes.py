@@ -26,7 +26,7 @@ from console.run.readiness import Readiness
 from console.run.suite import Entry
 from console.state import RunState, fold_all
 from console.terms import Category, Outcome, Phase, Reason, Risk, Status
-from console.tui.ports import Verdict
+from console.tui.ports.run import Verdict
 from tests.ui import recordings
 from tests.ui.modes import FakeModes
 from tests.ui.recordings import START_S

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console.tui import keys, words
-from console.tui.ports import RunHandle
+from console.tui.ports.run import RunHandle
 from console.tui.screens.dialog import QuestionDialog
 
 

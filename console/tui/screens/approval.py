@@ -13,7 +13,7 @@ from textual.widgets import Static
 from console.events import ApprovalSeen
 from console.state import newest_approvals
 from console.tui import keys, words
-from console.tui.ports import RunHandle
+from console.tui.ports.run import RunHandle
 from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.dialog import PasteDialog

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from console.terms import Status
 from console.tui import keys, words
-from console.tui.ports import RunHandle
+from console.tui.ports.run import RunHandle
 from console.tui.screens.dialog import Dialog, PromptDialog
 from console.tui.widgets.key_footer import KeyFooter
 

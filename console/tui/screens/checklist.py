@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from console.state import ItemState
 from console.terms import Risk, Status
 from console.tui import keys, words
-from console.tui.ports import RunHandle
+from console.tui.ports.run import RunHandle
 from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.confirm import ConfirmScreen

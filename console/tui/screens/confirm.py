@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from console.tui import keys, words
-from console.tui.ports import RunHandle
+from console.tui.ports.run import RunHandle
 from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.page import Page
 from console.tui.widgets.typed_name import TypedName

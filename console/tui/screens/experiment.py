@@ -16,7 +16,8 @@ from console.plan.plan import Plan
 from console.plan.preview import render
 from console.plan.scenario import Scenario
 from console.tui import keys, words
-from console.tui.ports import ExperimentView, Readiness, RunHandle
+from console.tui.ports.experiment import ExperimentView, Readiness
+from console.tui.ports.run import RunHandle
 from console.tui.screens.checklist import ChecklistScreen
 from console.tui.screens.dialog import PromptDialog
 from console.tui.screens.page import Page

@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 
 from console.terms import Outcome
 from console.tui import keys, words
-from console.tui.ports import RunSummary
+from console.tui.ports.history import RunSummary
 from console.tui.screens.page import Page
 from console.tui.widgets.rows import Rows
 

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from console.tui import keys, words
-from console.tui.ports import ExperimentView
+from console.tui.ports.experiment import ExperimentView
 from console.tui.screens.page import Page
 from console.tui.widgets.node_pane import NodePane, lines_wanted
 from console.tui.widgets.rows import Rows

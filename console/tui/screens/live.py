@@ -17,7 +17,7 @@ from console.terms import Outcome, Status
 from console.tui import keys, words
 from console.tui.families import chart_span, charts, families, fault_window, reboots
 from console.tui.narrate import headline, without_repeats
-from console.tui.ports import RunHandle, RunView
+from console.tui.ports.run import RunHandle, RunView
 from console.tui.replay import Replay
 from console.tui.screens.dialog import PromptDialog
 from console.tui.screens.page import Page

@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from console.state import ExpectationState, ItemState
 from console.terms import Status
 from console.tui import keys, words
-from console.tui.ports import RunHandle, Verdict
+from console.tui.ports.run import RunHandle, Verdict
 from console.tui.screens.checklist import item_row
 from console.tui.screens.dialog import PromptDialog, QuestionDialog
 from console.tui.screens.page import Page

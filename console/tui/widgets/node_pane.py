@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from console.plot.series import Point, trend
 from console.tui import words
-from console.tui.ports import NodeView, ServiceSample
+from console.tui.ports.node import NodeView, ServiceSample
 
 LABEL, VALUE = 5, 7
 TREND_COLUMN_S = 4.0
