@@ -88,7 +88,8 @@ async def _charts() -> list[float]:
     from console.tui.app import GamedayApp
     from console.tui.screens.live import LiveScreen
     from tests.ui import recordings
-    from tests.ui.fakes import FakeRun, FakeSession
+    from tests.ui.fakes.run import FakeRun
+    from tests.ui.fakes.session import FakeSession
 
     with tempfile.TemporaryDirectory(prefix="gameday-bench-") as folder:
         session = FakeSession(Path(folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.fakes import FakeSession
+from tests.ui.fakes.session import FakeSession
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,10 @@ from console.tui.screens.approval import ApprovalScreen
 from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.live import LiveScreen
 from tests.ui import recordings
-from tests.ui.fakes import FakeRun, FakeSession, after, flood_scenario, plan_for, trial_run
-from tests.ui.modes import acting
+from tests.ui.fakes.modes import acting
+from tests.ui.fakes.plans import flood_scenario, plan_for
+from tests.ui.fakes.run import FakeRun, after, trial_run
+from tests.ui.fakes.session import FakeSession
 from tests.ui.recordings import START_S
 
 Scene = Callable[[GamedayApp, FakeSession, Pilot[None]], Awaitable[None]]

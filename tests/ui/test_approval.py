@@ -7,7 +7,7 @@ import pytest
 from console import events as ev
 from console.tui.app import GamedayApp
 from tests.ui import pages, recordings
-from tests.ui.fakes import FakeSession
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import screen_text, until
 
 

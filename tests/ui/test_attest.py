@@ -10,7 +10,7 @@ from console.terms import Status
 from console.tui.app import GamedayApp
 from console.tui.widgets.rows import Rows
 from tests.ui import pages
-from tests.ui.fakes import FakeSession
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import screen_text, until
 
 

@@ -20,8 +20,9 @@ from console.tui.screens.confirm import ConfirmScreen
 from console.tui.screens.help import HelpDialog
 from console.tui.widgets.rows import Rows
 from tests.ui import recordings
-from tests.ui.fakes import FakeRun, FakeSession
-from tests.ui.modes import AIMS, acting
+from tests.ui.fakes.modes import AIMS, acting
+from tests.ui.fakes.run import FakeRun
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import chaos, chaos_acts, lead, screen_text, until
 from tests.ui.recordings import START_S
 

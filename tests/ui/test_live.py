@@ -16,7 +16,8 @@ from console.tui.screens.live import LiveScreen
 from console.tui.widgets.boot_order import order_lines
 from console.tui.widgets.expectation_list import expectation_lines
 from tests.ui import pages, recordings
-from tests.ui.fakes import FakeRun, FakeSession
+from tests.ui.fakes.run import FakeRun
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import lead, push, screen_text
 from tests.ui.recordings import START_S
 

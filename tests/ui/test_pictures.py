@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from console.tui import themes
 from console.tui.app import GamedayApp
-from tests.ui.fakes import FakeSession
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import SCENES
 
 SnapCompare = Callable[..., bool]

@@ -13,7 +13,8 @@ from console.tui.screens.abort import AbortDialog
 from console.tui.screens.blocked import BlockedDialog
 from console.tui.screens.live import LiveScreen
 from tests.ui import pages
-from tests.ui.fakes import FakeBlocker, FakeSession
+from tests.ui.fakes.run import FakeBlocker
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import SCENES, screen_text, until
 
 SIZE = (80, 24)

@@ -28,7 +28,10 @@ from console.tui.widgets.big_line import BigLine
 from console.tui.widgets.rows import Rows
 from console.tui.widgets.time_chart import TimeChart
 from tests.ui import pages, recordings
-from tests.ui.fakes import FakeRun, FakeSession, flood_scenario, plan_for, ready
+from tests.ui.fakes.experiment import ready
+from tests.ui.fakes.plans import flood_scenario, plan_for
+from tests.ui.fakes.run import FakeRun
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import SCENES, lead, push, screen_text, until
 from tests.ui.recordings import START_S
 

@@ -11,7 +11,8 @@ from console.tui.screens.experiment import ExperimentScreen
 from console.tui.screens.live import LiveScreen
 from console.tui.widgets.trials_line import TrialsLine, strip, trials_line
 from tests.ui import recordings
-from tests.ui.fakes import FakeRun, FakeSession, after, trial_run
+from tests.ui.fakes.run import FakeRun, after, trial_run
+from tests.ui.fakes.session import FakeSession
 from tests.ui.pages import lead, push, screen_text
 from tests.ui.recordings import START_S
 

@@ -20,7 +20,7 @@ from console.plan.inventory import Inventory, Node, Service
 from console.plan.scenario import Scenario
 from console.session import Session
 from console.terms import Status
-from tests.ui.modes import told
+from tests.ui.fakes.modes import told
 
 WISH = Wish("redfin", "sigil", "disk_full", 30.0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,10 +11,8 @@ from console.chaos.stats import Stats
 from console.chaos.wish import Wish
 from console.errors import GamedayError
 from console.modes import Acting, Aim, Outlook
+from tests.ui.fakes.run import FakeRun
 from tests.ui.recordings import START_S
-
-if TYPE_CHECKING:
-    from tests.ui.fakes import FakeRun
 
 AIMS = (
     Aim("redfin", "llm-gateway", "llm-gateway.service", ""),
