@@ -184,6 +184,11 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came to hold")
 
 
+def ids(app: GamedayApp) -> set[str | None]:
+    """The keys that work here and now, by the ids of their bindings."""
+    return {active.binding.id for active in app.screen.active_bindings.values()}
+
+
 def static_text(app: GamedayApp, selector: str) -> str:
     """The words of one Static."""
     return str(app.screen.query_one(selector, Static).render())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from console import events as ev
 from console.tui.app import GamedayApp
 from tests.ui import pages, recordings
 from tests.ui.fakes.session import FakeSession
-from tests.ui.pages import screen_text, until
+from tests.ui.pages import ids, screen_text, until
+
+SIZE = (80, 24)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -75,3 +79,42 @@ async def test_enough_votes_fill_the_boxes_and_lead_on(session: FakeSession) -> 
         await until(pilot, lambda: "✓ sufficient" in screen_text(app))
         assert "■■■  3 of 3 for   1 against   1 abstained" in screen_text(app)
         assert "c goes on to the launch." in screen_text(app)
+
+
+async def test_approval_follows_by_itself_and_continues_only_with_enough(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.approval(app, session, pilot)
+        assert "approved" not in ids(app)
+        at_s = session.now_s
+        session.run.feed(
+            ev.ApprovalSeen(
+                at_s=at_s, signer="robin@example", role="tpm", vote="for", accepted=True, not_after_s=at_s + 1800
+            ),
+            ev.ApprovalSettled(at_s=at_s, sufficient=True, summary="1 of 1 tpm"),
+        )
+        await until(pilot, lambda: "✓ sufficient" in screen_text(app))
+        shown = screen_text(app)
+        assert "30 min 00 s left, until " in shown
+        assert "approved" in ids(app)
+
+
+async def test_copying_writes_a_file_too(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.approval(app, session, pilot)
+        await pilot.press("y")
+        assert session.copy_file.read_text() == session.run.approve_line() + "\n"
+
+
+async def test_the_commands_that_are_shown_can_be_pasted_line_by_line(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.approval(app, session, pilot)
+        rows = [line.strip() for line in screen_text(app).splitlines()]
+        first = next(number for number, line in enumerate(rows) if "gameday approve" in line)
+        shown = rows[first]
+        while shown.endswith("\\"):
+            first += 1
+            shown = shown.removesuffix("\\") + rows[first]
+        assert shlex.split(shown) == shlex.split(session.run.approve_line())

@@ -7,19 +7,24 @@ import pytest
 
 from console import events as ev
 from console.brief import ItemBrief
+from console.run.verdict import conclude
 from console.state import RunState, fold_all
 from console.terms import Outcome, Phase, Reason, Status
 from console.tui.app import GamedayApp
 from console.tui.families import charts, families
 from console.tui.narrate import headline, without_repeats
 from console.tui.screens.live import LiveScreen
+from console.tui.widgets.big_line import BigLine
 from console.tui.widgets.boot_order import order_lines
 from console.tui.widgets.expectation_list import expectation_lines
 from tests.ui import pages, recordings
 from tests.ui.fakes.run import FakeRun
 from tests.ui.fakes.session import FakeSession
-from tests.ui.pages import lead, push, screen_text
+from tests.ui.pages import ids, lead, push, screen_text
 from tests.ui.recordings import START_S
+
+SIZE = (80, 24)
+SIZES = [(80, 24), (120, 40)]
 
 REBOOT = "node-reboot on redfin"
 BOOTED = ev.NodeBooted(
@@ -179,3 +184,96 @@ async def test_what_is_not_met_is_shown_where_there_is_no_room_for_all(session: 
         shown = screen_text(app)
     assert "missed  item 11" in shown
     assert "met" in shown
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+async def test_the_room_reads_phase_time_and_what_is_expected_next(session: FakeSession, size: tuple[int, int]) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=size) as pilot:
+        await pages.live(app, session, pilot)
+        assert app.screen.query_one(BigLine).tooltip == "observe  T+7 s  health by T+30 s: 23 s"
+
+
+def test_the_headline_counts_an_abort_until_the_revert_is_proven() -> None:
+    state = fold_all([*recordings.gateway_until_launch(), *recordings.gateway_armed()])
+    now_s = state.now_s
+    state = fold_all(
+        [
+            ev.AbortRequested(at_s=now_s, by="ada", why="asked"),
+            ev.Reverting(at_s=now_s + 1, node="redfin", why="abort", limit_s=15),
+        ],
+        state,
+    )
+    assert headline(state, now_s + 4).next == "reverting redfin: 3 s of 15 s"
+    clean = [ev.CleanJudged(at_s=now_s + 5, node=n, status=Status.PASS, evidence="") for n in ("redfin", "bluefin")]
+    assert headline(fold_all(clean, state), now_s + 6).phase != "aborting"
+
+
+async def test_expectations_turn_from_pending_to_met_with_their_times(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.live_at(1)(app, session, pilot)
+        assert screen_text(app).count("○ pending") == 3
+        session.run.feed(*recordings.gateway_observed(13))
+        app.repaint_page()
+        await pilot.pause()
+        assert "T+2.44 ± 0.02 s" in screen_text(app)
+        assert "○ pending" not in screen_text(app)
+
+
+async def test_what_was_not_judged_when_the_run_ended_is_unknown(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.live_at(1)(app, session, pilot)
+        at_s = session.now_s
+        session.run.feed(
+            ev.Concluded(at_s=at_s, outcome=Outcome.ABORTED, reason=Reason.OPERATOR, sentence="the operator asked")
+        )
+        app.repaint_page()
+        await pilot.pause()
+        assert screen_text(app).count("? unknown") == 3
+        assert "○ pending" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_node_that_stays_locked_is_told_with_what_to_type(
+    session: FakeSession, size: tuple[int, int], ended: bool
+) -> None:
+    dirty = [*recordings.gateway_until_launch(), *recordings.gateway_armed(), *recordings.gateway_observed()]
+    at_s = START_S + 60
+    dirty += [
+        ev.Reverting(at_s=at_s, node="redfin", why="observed", limit_s=15),
+        ev.Reverted(at_s=at_s + 15, node="redfin", status=Status.FAIL, evidence="killed after 15 s"),
+        ev.CleanJudged(at_s=at_s + 16, node="redfin", status=Status.FAIL, evidence="/tmp/x is left"),
+        ev.CleanJudged(at_s=at_s + 16, node="bluefin", status=Status.PASS, evidence="no trace"),
+    ]
+    dirty.append(conclude(fold_all(dirty), at_s + 17))
+    run = FakeRun([*dirty, *recordings.gateway_signed()] if ended else dirty)
+    app = GamedayApp(session)
+    async with app.run_test(size=size) as pilot:
+        lead(app, session, run)
+        await push(app, pilot, LiveScreen(run, run))
+        text = screen_text(app)
+        assert "✗ redfin stays locked." in text
+        assert "gameday sweep --revert" in text
+        assert "by hand on redfin" in text
+        assert "bluefin stays" not in text
+        assert "copy-hand-revert" in ids(app)
+
+
+async def test_a_note_is_taken_while_the_run_goes_on(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.live(app, session, pilot)
+        await pilot.press("n", *"alert!", "enter")
+        await pilot.pause()
+        assert session.run.told("note") == [("note", "alert!")]
+
+
+def test_a_proof_that_says_nothing_new_is_told_once() -> None:
+    proofs = [
+        ev.EffectJudged(at_s=float(i), node="bluefin", status=status, evidence="57 held")
+        for i, status in enumerate([Status.PASS, Status.PASS, Status.FAIL, Status.FAIL, Status.PASS])
+    ]
+    assert [proof.at_s for proof in without_repeats(proofs)] == [0.0, 2.0, 4.0]
