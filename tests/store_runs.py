@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from console.plan import library
 from tests.approvals import approved
 from tests.lab import Done, Lab
+from tests.shipped import members
 
-NAMES = [Path(file).stem for suite in ("store", "lightning") for file in library.suite(suite, None)]
-MODES = [Path(file).stem for file in library.suite("modes", None)]
+NAMES = members("store", "lightning")
+MODES = members("modes")
 Result = dict[str, Any]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 import types
+from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -233,8 +235,7 @@ class _Builder:
         return built
 
     def _struct(self, node: yaml.Node, type_: type[msgspec.Struct], where: str) -> Any:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
-        hints = get_type_hints(type_, include_extras=True)
+        fields, hints = _fields(type_)
         tag_field = type_.__struct_config__.tag_field
         values: dict[str, Any] = {}
         for key, value in self._mapping(node, where):
@@ -280,6 +281,13 @@ class _Builder:
             return text
         help_ = "write true or false" if tag == "bool" else "write plain decimals"
         raise self.fail(node, f"'{where}' cannot be {_shown(text)}: {help_}, or put text in quotes")
+
+
+@cache
+def _fields(type_: type[msgspec.Struct]) -> tuple[Mapping[str, msgspec.structs.FieldInfo], Mapping[str, Any]]:
+    """By the name that stands in files: each field; by its own name: what it may hold."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
+    return fields, get_type_hints(type_, include_extras=True)
 
 
 def _place(where: str) -> str:

@@ -11,12 +11,11 @@ from console.plan import library
 from console.plan.inventory import Inventory, Node, load_inventory
 from console.plan.plan import Plan
 from console.plan.resolve import resolve
-from console.plan.scenario import load_scenario
 from console.run.rails import production_rails
 from console.terms import Reason
+from tests.shipped import SCENARIOS
 
 SUITES = {"store", "lightning", "modes", "components"}
-SCENARIOS = {file.stem: load_scenario(file) for file in library.all_files(None)}
 FOR_DEVELOPMENT = sorted(
     name
     for name, scenario in SCENARIOS.items()

@@ -11,17 +11,17 @@ import pytest
 from console.errors import BadInput
 from console.faults.process_signal import ProcessSignal
 from console.plan.inventory import Inventory, load_inventory
-from console.plan.library import suite
 from console.plan.plan import Plan
 from console.plan.probe import FilesystemProbe, SecondOpenerProbe
 from console.plan.resolve import resolve
-from console.plan.scenario import Scenario, load_scenario
+from console.plan.scenario import Scenario
 from console.probes.service import ServiceProber, UnitSeen
 from console.run.rails import production_rails
 from console.terms import Reason, Status
+from tests.shipped import SCENARIOS, members
 
 SHIPPED = Path(__file__).parents[2] / "scenarios"
-NAMES = [Path(file).stem for name in ("store", "lightning") for file in suite(name, None)]
+NAMES = members("store", "lightning")
 
 
 def example(**node: object) -> Inventory:
@@ -45,7 +45,7 @@ def test_the_suites_hold_the_seven() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_refused_on_production_and_nowhere_else(name: str) -> None:
-    scenario = load_scenario(SHIPPED / f"{name}.yaml")
+    scenario = SCENARIOS[name]
     assert production_rails(made(scenario, example()), example()) == []
     rails = production_rails(made(scenario, example(production=True)), example(production=True))
     assert rails
@@ -60,17 +60,17 @@ def test_each_is_refused_on_production_and_nowhere_else(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_reads_everything_back_at_its_end(name: str) -> None:
-    last = {item.id: item for item in load_scenario(SHIPPED / f"{name}.yaml").expectations}["whole"]
+    last = {item.id: item for item in SCENARIOS[name].expectations}["whole"]
     assert (last.after, last.required) == ("revert", True)
 
 
 def test_what_watches_a_filled_store_looks_where_its_files_are() -> None:
-    plan = made(load_scenario(SHIPPED / "sigil-disk-full.yaml"), example())
+    plan = made(SCENARIOS["sigil-disk-full"], example())
     assert [p.path for e in plan.scenario.expectations if isinstance(p := e.probe, FilesystemProbe)] == ["/srv/sigil"]
 
 
 def test_a_second_openers_probe_finds_its_fault_or_is_refused() -> None:
-    scenario = load_scenario(SHIPPED / "sigil-leveldb-lock.yaml")
+    scenario = SCENARIOS["sigil-leveldb-lock"]
     (asked,) = [
         p for e in made(scenario, example()).scenario.expectations if isinstance(p := e.probe, SecondOpenerProbe)
     ]
@@ -93,7 +93,7 @@ def test_a_second_openers_probe_finds_its_fault_or_is_refused() -> None:
     ],
 )
 def test_a_service_is_undisturbed_only_while_it_is_the_one_of_the_baseline(now: UnitSeen, status: Status) -> None:
-    plan = made(load_scenario(SHIPPED / "sigil-disk-full.yaml"), example())
+    plan = made(SCENARIOS["sigil-disk-full"], example())
     probe = next(e.probe for e in plan.scenario.expectations if e.id == "same-process")
     prober = ServiceProber(probe, None)  # type: ignore[arg-type]
     prober._before = UnitSeen("active", "running", 1, "a", "")

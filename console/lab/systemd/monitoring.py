@@ -75,7 +75,7 @@ def lay_out_monitoring(tree: Skeleton, node: str) -> None:
     collectors = ["filesystem", "loadavg", "meminfo", "time", "uname"]
     flags = ["--collector.disable-defaults", *(f"--collector.{name}" for name in collectors)]
     flags.append(f"--collector.filesystem.mount-points-exclude={_HOSTS_OWN}")
-    flags.append(f"--collector.filesystem.fs-types-exclude={_NO_DISKS}")
+    flags += [f"--collector.filesystem.fs-types-exclude={_NO_DISKS}", "--web.disable-exporter-metrics"]
     _arguments(tree, "prometheus-node-exporter", *flags)
     if node == "bluefin":
         source = "DATA_SOURCE_NAME='user=prometheus host=/run/postgresql dbname=federation connect_timeout=1'\n"
@@ -101,8 +101,11 @@ _ROUTE = {
 
 
 def _arguments(tree: Skeleton, unit: str, *flags: str, more: str = "") -> None:
-    """Start that unit with the machine, with those flags, where Debian's own file for it looks."""
-    tree.file(f"/etc/default/{unit}", f'ARGS="{" ".join(flags)}"\n{more}')
+    """Start that unit with the machine, with those flags, where Debian's own file for it looks.
+
+    Each has one processor at a time: several of them beside one another cost a small host as much as their work.
+    """
+    tree.file(f"/etc/default/{unit}", f'ARGS="{" ".join(flags)}"\nGOMAXPROCS=1\n{more}')
     tree.unit(f"{unit}.service")
 
 
