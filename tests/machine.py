@@ -106,7 +106,7 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
             start_new_session=True, env={**os.environ, "groups": " ".join(map(str, groups))},
         )  # fmt: skip
     try:
-        made = Machine(name, f"10.254.{number}.2", _leader(process), keys, folder)
+        made = Machine(name, f"10.254.{number}.2", _leader(process, keys / "console"), keys, folder)
         _let_in(made)
         yield made
     finally:
@@ -145,7 +145,7 @@ def _network() -> tuple[int, str]:
     return number, name
 
 
-def _leader(process: subprocess.Popen[bytes]) -> int:
+def _leader(process: subprocess.Popen[bytes], console: Path) -> int:
     """The machine's pid 1, once its systemd has everything up."""
     give_up_at = time.monotonic() + BOOT_LIMIT_S
     while time.monotonic() < give_up_at:
@@ -155,7 +155,9 @@ def _leader(process: subprocess.Popen[bytes]) -> int:
             asked = ["nsenter", "-t", str(pids[0]), "-m", "-p", "-n", "systemctl", "is-system-running"]
             if subprocess.run(asked, capture_output=True, text=True, check=False).stdout in ("running\n", "degraded\n"):
                 return pids[0]
-        assert process.poll() is None, "the machine ended while it booted"
+        assert process.poll() is None, (
+            f"the machine ended while it booted: {console.read_text(errors='replace')[-500:]}"
+        )
         time.sleep(0.1)
     raise AssertionError(f"the machine did not boot within {BOOT_LIMIT_S} s")
 

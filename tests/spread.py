@@ -24,7 +24,10 @@ SHARES: dict[str, tuple[str, ...]] = {
     "nodes-4": (
         "test_store_embedded", "test_capabilities", "test_cpu_pressure", "test_trials", "test_recovery", "test_probes",
     ),
-    "machine": ("test_guard", "test_guard_systemd", "test_guard_shell", "test_plug", "test_undo", "test_nodes"),
+    "machine": (
+        "test_guard", "test_guard_systemd", "test_guard_shell", "test_guard_killed", "test_plug", "test_undo",
+        "test_nodes",
+    ),
     "own-machines": ("test_lab_systemd", "test_node_reboot"),
 }  # fmt: skip
 """Share -> its files of tests/integration, the longest shares first; any other file is a share of its own."""
