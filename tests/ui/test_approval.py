@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from textual.widgets._footer import FooterKey
 
 from console import events as ev
 from console.tui.app import GamedayApp
@@ -97,6 +98,7 @@ async def test_approval_follows_by_itself_and_continues_only_with_enough(session
         shown = screen_text(app)
         assert "30 min 00 s left, until " in shown
         assert "approved" in ids(app)
+        await until(pilot, lambda: "Continue" in [key.description for key in app.screen.query(FooterKey)])
 
 
 async def test_copying_writes_a_file_too(session: FakeSession) -> None:

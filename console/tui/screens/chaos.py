@@ -59,7 +59,6 @@ class ChaosScreen(Page):
         """What is being done; empty: nothing. One thing at a time."""
         self._looking = False
         self._said = Content()
-        self._offered: list[str] = []
 
     def body(self) -> ComposeResult:
         """Services, wish or numbers, chart, and a line for what came of it."""
@@ -152,10 +151,6 @@ class ChaosScreen(Page):
         said = self._told(now_s)
         self.query_one("#said").display = bool(said)
         self.query_one("#said", Static).update(said)
-        offered = [action for action in ACTIONS if self.check_action(action, ())]
-        if offered != self._offered:  # the footer is made anew by it
-            self._offered = offered
-            self.refresh_bindings()
 
     def _paint_services(self, now_s: float) -> None:
         modes, app = self.console_app.session.modes, self.console_app

@@ -67,7 +67,6 @@ class ChecklistScreen(Page):
             "Tick what you know, with a note; c shows all that stands in the way.", words.QUIET
         )  # fmt: skip
         self.query_one("#foot", Static).update(foot)
-        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is of use for the item under the cursor; only low risk may be overridden."""

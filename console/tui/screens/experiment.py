@@ -87,7 +87,6 @@ class ExperimentScreen(Page):
             name, self._looked_at_s = self.experiment.scenario.name, now_s
             known = {found.scenario.name: found for found in self.console_app.session.experiments()}
             self.experiment = known.get(name, self.experiment)
-            self.refresh_bindings()
         experiment, scenario = self.experiment, self.plan.scenario if self.plan else self.experiment.scenario
         here = words.text(f"✗ {self.problem}", words.WARN) if self.problem else words.here(experiment)
         approval = (

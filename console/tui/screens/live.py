@@ -109,7 +109,6 @@ class LiveScreen(Page):
         bottom = self._bottom(now_s)
         self.query_one("#bottom").display = bool(bottom)
         self.query_one("#bottom", Static).update(bottom)
-        self.refresh_bindings()
 
     def _away(self, now_s: float) -> Content:
         """The nodes that are not seen; of a run that is past or another's, those that it did not see."""

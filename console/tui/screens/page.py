@@ -78,6 +78,7 @@ class Page(Screen[None]):
         self.query_one(TitleBar).show(**self.console_app.bar())
         if fits(self.app.size):
             self.paint(self.console_app.session.clock())
+            self.refresh_bindings()
 
     def paint(self, now_s: float) -> None:
         """Bring the body up to now, on the console's clock."""

@@ -100,7 +100,6 @@ class WriteUpScreen(Page):
         signed = state.signed is not None
         for widget in (self.query_one("#note"), self.query_one("#issues"), self.query_one("#gaps")):
             widget.disabled = signed
-        self.refresh_bindings()
 
     def _items(self) -> dict[str, ItemState]:
         """The post-test items, and below them each expectation on which a person may give their word, by its row."""
