@@ -2,6 +2,8 @@
 BIN := .venv/bin
 SETUP := sh .ci/setup
 LOCKS := pyproject.toml requirements.txt
+FAULT_PROGRAMS := strace:strace fiu-ctrl:fiu-utils
+MACHINE_PROGRAMS := mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 iptables:iptables ping:iputils-ping mkfs.ext4:e2fsprogs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run demo test machines check screenshots bench soak
@@ -12,7 +14,7 @@ help: ## Say what there is
 setup: setup-run .venv/.dev ## Make .venv with everything pinned and hashed (each target below does it by itself)
 
 setup-run: .venv/.run
-	@$(SETUP) program ssh-keygen openssh-client
+	@$(SETUP) programs ssh-keygen:openssh-client
 
 .venv/.run: $(LOCKS) .ci/setup
 	@$(SETUP) python requirements.txt
@@ -27,13 +29,13 @@ demo: setup-run ## Three practice nodes up, the console on them, everything down
 
 test: setup ## All tests, with the labs for real (as root on Linux also the systemd lab)
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
-	@[ "$$(uname)" != Linux ] || for p in strace:strace fiu-ctrl:fiu-utils; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
+	@[ "$$(uname)" != Linux ] || $(SETUP) programs $(FAULT_PROGRAMS)
 	@$(BIN)/python -m compileall -q console
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 5 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
 
 # What the systemd lab's machines need, and their image, so that no test waits for it.
-machines: setup
-	@for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 iptables:iptables ping:iputils-ping mkfs.ext4:e2fsprogs; do $(SETUP) program $${p%:*} $${p#*:} || exit 1; done
+machines: setup-run
+	@$(SETUP) programs $(MACHINE_PROGRAMS) $(FAULT_PROGRAMS)
 	@[ "$$(cat /proc/sys/fs/inotify/max_user_instances)" -ge 1024 ] || sysctl -qw fs.inotify.max_user_instances=1024 # 7 a machine
 	@$(BIN)/python -m console.lab.systemd.image
 
@@ -44,12 +46,12 @@ check: setup ## Format, lint, types, imports
 	$(BIN)/lint-imports
 
 screenshots: setup ## Make screenshots/ from real lab runs
-	@$(SETUP) program rsvg-convert librsvg2-bin
+	@$(SETUP) programs rsvg-convert:librsvg2-bin
 	@$(SETUP) font FiraCode fonts-firacode
 	@$(BIN)/python -m tests.screenshots
 
 bench: setup ## Print the speed targets as ratios
-	@[ "$$(uname)" != Linux ] || $(SETUP) program fiu-ctrl fiu-utils
+	@[ "$$(uname)" != Linux ] || $(SETUP) programs fiu-ctrl:fiu-utils
 	@$(BIN)/python -m tests.bench
 
 soak: setup ## Interrupt runs in each phase, and as root each fault on machines, again and again (SOAK_ARGS=...)

@@ -126,6 +126,8 @@ class Fleet(Mapping[str, NodeView]):
             self.alertmanager = Alertmanager(monitoring.alertmanager, through)
         self._watched = {name: _Watched() for name in self.nodes}
         self._listeners: list[Listener] = []
+        self._heard = asyncio.Event()
+        """Set while anybody listens."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def node(self, name: str) -> SshNode:
@@ -145,7 +147,14 @@ class Fleet(Mapping[str, NodeView]):
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with a node's name whenever something new is known of it; returns how to stop that."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._heard.set()
+
+        def stop() -> None:
+            self._listeners.remove(listener)
+            if not self._listeners:
+                self._heard.clear()
+
+        return stop
 
     def view(self, name: str) -> NodeView:
         """What is known of the node now."""
@@ -175,7 +184,10 @@ class Fleet(Mapping[str, NodeView]):
         return len(self.nodes)
 
     async def start(self) -> None:
-        """Begin to watch; returns at once."""
+        """Begin to watch; returns at once.
+
+        Guards, leftovers and needs are looked for only while somebody listens: that costs a node as much as all else.
+        """
         for name in self.nodes:
             self._spawn(self._watch_node(name))
             self._spawn(self._watch_traces(name))
@@ -210,7 +222,7 @@ class Fleet(Mapping[str, NodeView]):
             self._tell(name)
 
     async def _watch_traces(self, name: str) -> None:
-        while True:
+        while await self._heard.wait():
             found = await self.look_for_traces(name)
             held = any(trace.state == "held" for trace in found or ())
             await asyncio.sleep(HELD_EVERY_S if held else TRACE_EVERY_S)
@@ -226,7 +238,7 @@ class Fleet(Mapping[str, NodeView]):
         return self._watched[name].traces
 
     async def _watch_needs(self, name: str) -> None:
-        while True:
+        while await self._heard.wait():
             known = await self.look_for_needs(name) is not None
             await asyncio.sleep(NEEDS_EVERY_S if known else 2.0)
 

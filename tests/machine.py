@@ -112,9 +112,9 @@ def machine(keys: Path, folder: Path) -> Iterator[Machine]:
     finally:
         process.kill()  # and with it all that is in its process namespace, as also when this process is killed
         process.wait()
-        _do("ip", "netns", "del", name)
         for group in groups:
             _remove(group)
+        _do("ip", "netns", "del", name)  # last: from now on another may take the name
 
 
 def _remove(group: Path) -> None:

@@ -17,7 +17,7 @@ from console.lab.fleet import FLEET, LabNode, LabService
 from console.lab.layout import LAB_MARK, LabLayout
 from console.lab.lock import hold_lock, is_locked
 from console.lab.processes import kill_marked, marked
-from console.lab.remains import check_folder, end_processes, read_facts, tidy
+from console.lab.remains import Facts, check_folder, end_processes, read_facts, tidy
 from console.lab.units import PYTHONPATH
 
 UP_LIMIT_S = 60.0
@@ -140,20 +140,20 @@ def down(directory: Path) -> bool:
     """
     lab = LabLayout(directory.expanduser().resolve())
     deadline = time.monotonic() + DOWN_LIMIT_S
-    asked = False
-    while is_locked(lab):
+    asked: Facts | None = None
+    while is_locked(lab) or (asked and asked.pid in marked(asked.id)):  # the lock is given back a moment before it ends
         facts = read_facts(lab)
         # Its mark tells the daemon from a stranger that was given the pid of a lab before.
         if not asked and facts and facts.pid in marked(facts.id):
             os.kill(facts.pid, signal.SIGTERM)
-            asked = True
+            asked = facts
         if time.monotonic() > deadline:
             raise GamedayError(f"the lab in {lab.root} does not end, see {lab.log}")
         time.sleep(0.02)
     if lab.root in _ours:
         _close(_ours.pop(lab.root))
     if not read_facts(lab):
-        return asked
+        return bool(asked)
     with hold_lock(lab):
         end_processes(lab)
         tidy(lab)

@@ -33,7 +33,7 @@ bounded() {
     setsid sh "$D/guard" step "$2" </dev/null >/dev/null 2>&1 &
     child=$!
     now
-    limit=$((now + $1))
+    limit=$((now + $1)) pause=0.02
     while stamp "$child"; do
         now
         if [ "$now" -ge "$limit" ]; then
@@ -42,7 +42,8 @@ bounded() {
             echo "killed after $(($1 / 100)) s" >>"$D/$2.out"
             return 124
         fi
-        nap 0.05
+        nap $pause
+        [ $((limit - now)) -gt $(($1 - 20)) ] || pause=0.1 # what takes longer is looked at less often
     done
     wait "$child"
 }

@@ -36,11 +36,17 @@ lease_left() {
 UNIT=gameday-guard.service
 # The guard's unit as systemd knows it: its state, and the run that holds it. False where there is none.
 unit() {
-    active=$(systemctl show -p ActiveState --value $UNIT 2>/dev/null)
+    active='' described=''
+    while IFS= read -r line; do
+        case $line in
+        ActiveState=*) active=${line#*=} ;;
+        Description=*) described=${line#*=gameday run } ;; # see arm in guard_systemd.sh
+        esac
+    done <<EOF
+$(systemctl show -p ActiveState,Description $UNIT 2>/dev/null)
+EOF
     case $active in '' | inactive) return 1 ;; esac
-    line=$(systemctl show -p Description --value $UNIT) # see arm in guard_systemd.sh
-    line=${line#gameday run }
-    holder=${line%%,*} where=${line##*, in } operator=${line#*, operator }
+    holder=${described%%,*} where=${described##*, in } operator=${described#*, operator }
     operator=${operator%, in *}
 }
 

@@ -7,7 +7,7 @@ if [ -d "$R/guard" ]; then
     lease_left "$R/guard"
     printf 'lock\t%s\t%s\t%s\t0\n' "$run" "$operator" "$left"
 fi
-holder=
+holder='' where='' active=''
 if unit; then
     live=1
     [ "$active" != failed ] || live=0
@@ -27,7 +27,10 @@ for D in "$R"/*/; do
         [ ! "$line" ] || why="$why; $line"
     fi
     live=0
-    if guarded; then live=1; fi
+    case $KIND in
+    systemd) [ "$where/$holder" != "$D" ] || [ "$active" = failed ] || live=1 ;; # it was asked above
+    *) ! guarded || live=1 ;;
+    esac
     first_line "$D/held"
     [ ! "$line" ] || printf 'until\t%s\t%s\n' "${D##*/}" "$line"
     printf 'folder\t%s\t%s\t%s\t%s\n' "${D##*/}" "$OPERATOR" "$live" "$why"
@@ -48,7 +51,12 @@ for U in "$UNDO_DIR"/*/; do
     printf 'undo\t%s\t%s\t%s\n' "$run" "$OPERATOR" "$why"
 done
 for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
-    run=$(tr '\0' '\n' <"$file" 2>/dev/null | sed -n 's/^GAMEDAY_RUN=//p' | head -n 1)
+    run=
+    while IFS= read -r line; do # by builtins: of some faults there are hundreds of processes
+        case $line in GAMEDAY_RUN=*) run=${line#*=} && break ;; esac
+    done <<EOF
+$(tr '\0' '\n' <"$file" 2>/dev/null)
+EOF
     if [ "$run" ] && grep -qz "^GAMEDAY_DIR=$R/$run/" "$file" 2>/dev/null; then
         pid=${file#/proc/}
         pid=${pid%/environ}

@@ -18,17 +18,6 @@ from console.plan.inventory import load_inventory
 from tests.integration.embedded_lab import facts, postgres_of, until
 
 
-def test_down_leaves_no_process_and_only_logs(tmp_path: Path) -> None:
-    embedded.up(tmp_path)
-    lab = LabLayout(tmp_path)
-    lab_id = facts(lab).id
-    assert len(marked(lab_id)) >= 1 + 3 + 13
-    assert embedded.down(tmp_path)
-    assert (marked(lab_id), postgres_of(lab)) == ([], [])
-    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".log", ".jsonl", ".lock"}
-    assert not embedded.down(tmp_path)
-
-
 def test_killing_the_daemon_leaves_no_process(tmp_path: Path) -> None:
     inventory = load_inventory(embedded.up(tmp_path))
     lab = LabLayout(tmp_path)
@@ -112,8 +101,8 @@ def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_command_line_brings_it_up_shows_it_and_takes_it_down(tmp_path: Path) -> None:
-    where = ["--dir", str(tmp_path)]
+def test_the_command_line_brings_it_up_shows_it_and_leaves_no_process_and_only_logs(tmp_path: Path) -> None:
+    where, lab = ["--dir", str(tmp_path)], LabLayout(tmp_path)
     assert run_cli("status", *where).returncode == 3
     up = run_cli("up", *where)
     try:
@@ -121,8 +110,13 @@ def test_the_command_line_brings_it_up_shows_it_and_takes_it_down(tmp_path: Path
         status = run_cli("status", *where)
         assert status.returncode == 0
         assert re.search(r"llm-gateway +● active \(running\) +port \d+", status.stdout)
+        lab_id = facts(lab).id
+        assert len(marked(lab_id)) >= 1 + 3 + 13
     finally:
         assert run_cli("down", *where).returncode == 0
+    assert (marked(lab_id), postgres_of(lab)) == ([], [])
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".log", ".jsonl", ".lock"}
+    assert not embedded.down(tmp_path)
     assert run_cli("status", *where).returncode == 3
 
 
