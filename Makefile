@@ -31,7 +31,7 @@ test: setup ## All tests, with the labs for real (as root on Linux also the syst
 	@[ "$$(uname)/$$(id -u)" != Linux/0 ] || $(MAKE) -s machines
 	@[ "$$(uname)" != Linux ] || $(SETUP) programs $(FAULT_PROGRAMS)
 	@$(BIN)/python -m compileall -q console
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 5 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 6 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) # hundreds of consoles are started
 
 # What the systemd lab's machines need, and their image, so that no test waits for it.
 machines: setup-run

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from tests.spread import spread
+from tests.spread import give_way, spread
 
 
 def pytest_collection_finish() -> None:
@@ -20,3 +20,9 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share a lab go to the same worker: xdist looks at their marks in this hook too."""
     spread(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The labs' tests wait for the clock: screens give way to them."""
+    give_way(item.path)

@@ -103,10 +103,11 @@ def test_a_store_that_nobody_writes_is_really_read_only(node: StoreNode) -> None
     taken_back(node, READ_ONLY, before)
 
 
-def sees(service: subprocess.Popen[bytes]) -> list[list[str]]:
-    """The mounts as the service has them, without their numbers and groups."""
+def sees(service: subprocess.Popen[bytes], folder: Path) -> list[list[str]]:
+    """The mounts beneath the folder as the service has them, without their numbers and groups."""
     lines = Path(f"/proc/{service.pid}/mountinfo").read_text().splitlines()
-    return sorted([*line.split()[2:6], *line.partition(" - ")[2].split()] for line in lines)
+    own = [line for line in lines if line.split()[4].startswith(f"{folder}/")]
+    return sorted([*line.split()[2:6], *line.partition(" - ")[2].split()] for line in own)
 
 
 @FAULTS
@@ -117,7 +118,8 @@ def test_a_service_with_a_view_of_its_own_sees_the_fault_or_it_is_refused(
     with store_node(tmp_path, program="") as node:
         service = node.serve(f"exec 5>>{node.store}/LOG; sleep 600", *own)
         try:
-            before, seen = (node.mounts(), node.used()), sees(service)
+            before, seen = (node.mounts(), node.used()), sees(service, tmp_path)
+            assert len(seen) == 3
             (preflight,) = runs(node, fault, "preflight")
             if own == PRIVATE:
                 assert preflight.code == 3
@@ -127,7 +129,7 @@ def test_a_service_with_a_view_of_its_own_sees_the_fault_or_it_is_refused(
             _, effect = runs(node, fault, "inject", "effect")
             assert effect.code == 0, effect.said
             taken_back(node, fault, before)
-            assert sees(service) == seen
+            assert sees(service, tmp_path) == seen
         finally:
             service.kill()
             service.wait()
