@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -87,6 +87,8 @@ class _Watched:
         self.traces: tuple[Trace, ...] | None = None
         self.traces_at_s: float | None = None
         self.has: dict[str, Answer] | None = None
+        self.wanted = asyncio.Event()
+        """Set once its numbers are of use to somebody."""
 
     def add(self, name: str, at_s: float, value: float) -> None:
         self.history.setdefault(name, deque(maxlen=HISTORY_POINTS)).append((at_s, value))
@@ -148,6 +150,7 @@ class Fleet(Mapping[str, NodeView]):
         """Call `listener` with a node's name whenever something new is known of it; returns how to stop that."""
         self._listeners.append(listener)
         self._heard.set()
+        self.want(self.nodes)
 
         def stop() -> None:
             self._listeners.remove(listener)
@@ -155,6 +158,11 @@ class Fleet(Mapping[str, NodeView]):
                 self._heard.clear()
 
         return stop
+
+    def want(self, names: Iterable[str]) -> None:
+        """Take the numbers of these nodes and their databases from now on, even while nobody listens."""
+        for name in names:
+            self._watched[name].wanted.set()
 
     def view(self, name: str) -> NodeView:
         """What is known of the node now."""
@@ -186,7 +194,8 @@ class Fleet(Mapping[str, NodeView]):
     async def start(self) -> None:
         """Begin to watch; returns at once.
 
-        Guards, leftovers and needs are looked for only while somebody listens: that costs a node as much as all else.
+        A node gives its numbers once they are wanted. Guards, leftovers and needs are looked for only while somebody
+        listens: that costs a node as much as all else.
         """
         for name in self.nodes:
             self._spawn(self._watch_node(name))
@@ -212,6 +221,7 @@ class Fleet(Mapping[str, NodeView]):
 
     async def _watch_node(self, name: str) -> None:
         watched = self._watched[name]
+        await watched.wanted.wait()
         async for sample in samples(self.nodes[name], lease_s=self.inventory.lease_s):
             watched.sample = sample
             for metric, value in sample_values(sample).items():
@@ -254,6 +264,7 @@ class Fleet(Mapping[str, NodeView]):
     async def _watch_database(self, name: str) -> None:
         link = self.databases[name]
         watched = self._watched[link.spec.node]
+        await watched.wanted.wait()
         while True:
             counts = await link.try_connections()
             if counts is not None:

@@ -31,6 +31,7 @@ SHARES: dict[str, tuple[str, ...]] = {
     "own-machines": ("test_lab_systemd", "test_node_reboot"),
     "nodes-4": (
         "test_store_embedded", "test_capabilities", "test_cpu_pressure", "test_trials", "test_recovery", "test_probes",
+        "test_fleet",
     ),
 }  # fmt: skip
 """Share -> its files of tests/integration, the longest shares first; any other file is a share of its own, but `ui`."""

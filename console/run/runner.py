@@ -90,6 +90,7 @@ class Runner:
 
     async def run(self) -> None:
         """From the checklist to the last event. Cancelling this does not undo a fault: use `abort` and wait."""
+        self.fleet.want(node.name for node in self.plan.nodes)
         await self.recorder.emit(self._started())
         await self._enter(Phase.CHECKLIST)
         samples = asyncio.create_task(self._record_samples())

@@ -146,6 +146,7 @@ async def test_a_partition_ends_with_its_console(two: Two) -> None:
 async def watched(two: Two) -> AsyncIterator[Fleet]:
     """The fleet as a console's panes show it."""
     fleet = Fleet(load_inventory(two.inventory))
+    fleet.listen(lambda _: None)
     await fleet.start()
     try:
         yield fleet
