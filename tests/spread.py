@@ -23,10 +23,10 @@ SHARES: dict[str, tuple[str, ...]] = {
     ),
     "nodes-2": ("test_interruptions", "test_late_signing"),
     "ui": (),
-    "machine": (
-        "test_guard", "test_guard_systemd", "test_guard_shell", "test_guard_killed", "test_plug", "test_undo",
-        "test_nodes",
+    "machine-1": (
+        "test_guard_systemd", "test_guard_shell", "test_guard_killed", "test_plug", "test_undo", "test_nodes",
     ),
+    "machine-2": ("test_guard",),
     "nodes-3": ("test_postgres_crash", "test_embedded_game_day", "test_service_stack_restart"),
     "own-machines": ("test_lab_systemd", "test_node_reboot"),
     "nodes-4": (
