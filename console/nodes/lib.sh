@@ -34,18 +34,17 @@ lease_left() {
 }
 
 UNIT=gameday-guard.service
+NEWLINE='
+'
 # The guard's unit as systemd knows it: its state, and the run that holds it. False where there is none.
 unit() {
-    active='' described=''
-    while IFS= read -r line; do
-        case $line in
-        ActiveState=*) active=${line#*=} ;;
-        Description=*) described=${line#*=gameday run } ;; # see arm in guard_systemd.sh
-        esac
-    done <<EOF
-$(systemctl show -p ActiveState,Description $UNIT 2>/dev/null)
-EOF
+    # No here-document: some shells make a file for it, which a full disk would not take.
+    described="$NEWLINE$(systemctl show -p ActiveState,Description $UNIT 2>/dev/null)"
+    active=${described##*"$NEWLINE"ActiveState=}
+    active=${active%%"$NEWLINE"*}
     case $active in '' | inactive) return 1 ;; esac
+    described=${described##*"$NEWLINE"Description=gameday run } # see arm in guard_systemd.sh
+    described=${described%%"$NEWLINE"*}
     holder=${described%%,*} where=${described##*, in } operator=${described#*, operator }
     operator=${operator%, in *}
 }

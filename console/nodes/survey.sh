@@ -51,12 +51,7 @@ for U in "$UNDO_DIR"/*/; do
     printf 'undo\t%s\t%s\t%s\n' "$run" "$OPERATOR" "$why"
 done
 for file in $(grep -lz ^GAMEDAY_RUN= /proc/[0-9]*/environ 2>/dev/null); do
-    run=
-    while IFS= read -r line; do # by builtins: of some faults there are hundreds of processes
-        case $line in GAMEDAY_RUN=*) run=${line#*=} && break ;; esac
-    done <<EOF
-$(tr '\0' '\n' <"$file" 2>/dev/null)
-EOF
+    run=$(tr '\0' '\n' <"$file" 2>/dev/null | sed -n 's/^GAMEDAY_RUN=//p' | head -n 1)
     if [ "$run" ] && grep -qz "^GAMEDAY_DIR=$R/$run/" "$file" 2>/dev/null; then
         pid=${file#/proc/}
         pid=${pid%/environ}
