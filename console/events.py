@@ -252,10 +252,10 @@ class NodeBooted(Event, frozen=True, tag="booted"):
 class Sampled(Event, frozen=True, tag="sample"):
     """Numbers seen on a node in one tick; a name that is missing was not seen.
 
-    Names: cpu_pct, memory_used_bytes, memory_total_bytes, disk_used_bytes:MOUNT, disk_total_bytes:MOUNT, load_1m,
-    restarts:SERVICE, connections:DATABASE, connections_max:DATABASE, lease_left_s,
-    answers:STEADY_STATE (1: it answers as it should, 0: it does not), acknowledged:STORE and refused:STORE (records a
-    second that are written to it; one that got no answer is among the refused).
+    Names: cpu_pct, load_1m, memory_used_bytes, memory_total_bytes, swap_used_bytes, swap_total_bytes (0: no swap),
+    disk_used_bytes:MOUNT, disk_total_bytes:MOUNT, restarts:SERVICE, connections:DATABASE, connections_max:DATABASE,
+    lease_left_s, answers:STEADY_STATE (1: it answers as it should, 0: it does not), acknowledged:STORE and
+    refused:STORE (records a second that are written to it; one that got no answer is among the refused).
     """
 
     node: str

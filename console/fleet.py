@@ -101,6 +101,8 @@ def sample_values(sample: NodeSample) -> dict[str, float]:
         "load_1m": sample.load_1m,
         "memory_used_bytes": sample.memory_used_bytes,
         "memory_total_bytes": sample.memory_total_bytes,
+        "swap_used_bytes": sample.swap_used_bytes,
+        "swap_total_bytes": sample.swap_total_bytes,
     }
     for mount, (used, total) in sample.disks.items():
         values[f"disk_used_bytes:{mount}"] = used

@@ -47,6 +47,9 @@ class NodeSample(msgspec.Struct, frozen=True):
     memory_used_bytes: int | None
     """Total less available, so without what the page cache can give back."""
     memory_total_bytes: int | None
+    swap_used_bytes: int | None
+    """Of all swap spaces together; a node without one has 0 of 0."""
+    swap_total_bytes: int | None
     disks: dict[str, tuple[int, int]]
     """Mount point -> used and total bytes."""
     services: dict[str, ServiceSample]
@@ -110,9 +113,9 @@ class Reading:
     def take(self, line: str, at_s: float) -> NodeSample | None:
         """The sample of a line that arrived at `at_s`; None for other programs' remarks."""
         kind, *rest = line.split("\t")
-        if kind != "now" or len(rest) < 5:
+        if kind != "now" or len(rest) < 7:
             return None
-        for news in rest[5:]:
+        for news in rest[7:]:
             with contextlib.suppress(ValueError, IndexError):
                 self._note(news, at_s)
         return self._sample(rest, at_s)
@@ -126,15 +129,16 @@ class Reading:
             self._services[self._services_asked[int(number)]] = (at_s, _service(told))
 
     def _sample(self, rest: list[str], at_s: float) -> NodeSample:
-        _, load, total, available, cpu = rest[:5]
-        total_bytes, available_bytes = _bytes(total), _bytes(available)
+        _, load, total, available, swap, swap_free, cpu = rest[:7]
         return NodeSample(
             node=self._node,
             at_s=at_s,
             cpu_pct=self._busy_pct(cpu, at_s),
             load_1m=_number(load),
-            memory_used_bytes=None if total_bytes is None or available_bytes is None else total_bytes - available_bytes,
-            memory_total_bytes=total_bytes,
+            memory_used_bytes=_used_bytes(total, available),
+            memory_total_bytes=_bytes(total),
+            swap_used_bytes=_used_bytes(swap, swap_free),
+            swap_total_bytes=_bytes(swap),
             disks={mount: space for mount, (seen_s, space) in self._disks.items() if at_s - seen_s < DISK_OLD_S},
             services={name: s for name, (seen_s, s) in self._services.items() if at_s - seen_s < SERVICES_OLD_S},
         )
@@ -169,6 +173,11 @@ def _service(block: str) -> ServiceSample:
 
 def _bytes(kilobytes: str) -> int | None:
     return int(kilobytes) * 1024 if kilobytes.isdigit() else None
+
+
+def _used_bytes(total: str, free: str) -> int | None:
+    total_bytes, free_bytes = _bytes(total), _bytes(free)
+    return None if total_bytes is None or free_bytes is None else total_bytes - free_bytes
 
 
 def _number(text: str) -> float | None:

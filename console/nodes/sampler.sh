@@ -1,5 +1,6 @@
 # Numbers out of /proc every EVERY_S, by builtins, and what systemctl and df say; for sampler.py. One line a time:
-#   now UPTIME LOAD TOTAL_KB AVAILABLE_KB CPU...  and, when they are news,  disk NUMBER USED_KB TOTAL_KB
+#   now UPTIME LOAD TOTAL_KB AVAILABLE_KB SWAP_KB SWAP_FREE_KB CPU...  and, when they are news,
+#   disk NUMBER USED_KB TOTAL_KB
 #   and  service NUMBER |Name=value|...  all between tabs. The whole line is one write, so that it is one packet.
 # EVERY_S, QUIET, how many times without a sign of life are too many, and UNITS are set before; mounts are the arguments.
 set -f
@@ -62,7 +63,7 @@ EOF
     done
 }
 sample() {
-    uptime=- load=- total=- available=- cpu=-
+    uptime=- load=- total=- available=- swap=- swap_free=- cpu=-
     if [ -r /proc/uptime ]; then
         read -r uptime _ </proc/uptime
         read -r load _ </proc/loadavg
@@ -70,11 +71,14 @@ sample() {
         while read -r name value _; do
             case $name in
             MemTotal:) total=$value ;;
-            MemAvailable:) available=$value && break ;;
+            MemAvailable:) available=$value ;;
+            SwapTotal:) swap=$value ;;
+            SwapFree:) swap_free=$value && break ;;
             esac
         done </proc/meminfo
     fi
-    printf 'now\t%s\t%s\t%s\t%s\t%s%s\n' "$uptime" "$load" "$total" "$available" "$cpu" "$news"
+    printf 'now\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n' \
+        "$uptime" "$load" "$total" "$available" "$swap" "$swap_free" "$cpu" "$news"
     news=''
 }
 

@@ -55,7 +55,7 @@ BY_FAULT = {
     "service-restart": ("answers", "memory", "cpu", "restarts"),
     "network-partition": ("answers", "connections", "cpu", "restarts"),
     "disk-fill": ("disk", "answers", "memory", "restarts"),
-    "memory-pressure": ("memory", "cpu", "load", "restarts"),
+    "memory-pressure": ("memory", "swap", "cpu", "restarts"),
     "cpu-pressure": ("cpu", "load", "memory", "restarts"),
     "node-reboot": ("answers", "connections"),
     "call-errors": ("answers", "cpu", "memory", "restarts"),
@@ -82,6 +82,7 @@ def families(state: RunState) -> dict[str, list[Series]]:
     return {
         "connections": _ordered(state, _ratio(state, "connections:", "connections_max:", percent=False)),
         "memory": _ordered(state, _ratio(state, "memory_used_bytes", "memory_total_bytes", percent=True)),
+        "swap": _ordered(state, _swap(state)),
         "disk": _ordered(state, _ratio(state, "disk_used_bytes:", "disk_total_bytes:", percent=True, zoom=True)),
         "restarts": _ordered(state, _restarts(state)),
         "cpu": _ordered(state, _plain(state, "cpu_pct", 100.0, " %")),
@@ -126,6 +127,16 @@ def _ratio(state: RunState, used: str, most: str, *, percent: bool, zoom: bool =
             low, high = bounds([value for _, value in points], ceiling=total or None)
             found.append((node, Series(label, points, low, high, "", total)))
     return found
+
+
+def _swap(state: RunState) -> list[tuple[str, Series]]:
+    """How much of each node's swap is used; a node without any is told in words: nothing of it can be used."""
+    without = [
+        (key.partition("/")[0], Series(key.partition("/")[0], points, 0.0, 1.0, named=("none", "")))
+        for key, points in state.metrics.items()
+        if key.partition("/")[2] == "swap_total_bytes" and not any(total for _, total in points)
+    ]
+    return [*_ratio(state, "swap_used_bytes", "swap_total_bytes", percent=True), *without]
 
 
 def _zoomed(points: Sequence[Point]) -> tuple[float, float]:

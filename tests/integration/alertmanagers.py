@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from console.lab.systemd.image import image
 from console.probes.alertmanager import Alertmanager, NoAlerts
+from tests.integration.listener import Listener
 
 PEERS = ["stand-in", "real"] if sys.platform == "linux" and os.geteuid() == 0 else ["stand-in"]
 """As root on Linux the machines' image has the real program; the stand-in is tested everywhere, by the same rules."""
@@ -130,9 +131,8 @@ class StandIn:
     asked: list[str] = field(default_factory=list)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     silenced: set[str] = field(default_factory=set)
-    server: asyncio.Server | None = None
     began: str = ""
-    answering: set[asyncio.Task[None]] = field(default_factory=set)
+    listener: Listener | None = None
 
     @property
     def url(self) -> str:
@@ -140,15 +140,12 @@ class StandIn:
 
     async def start(self) -> None:
         self.held, self.began = {}, str(time.monotonic())
-        self.server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+        self.listener = Listener(self._answer)
+        await self.listener.start(self.port)
 
     async def stop(self) -> None:
-        if self.server:
-            self.server.close()
-            self.server = None
-            for task in self.answering:
-                task.cancel()
-            await asyncio.gather(*self.answering, return_exceptions=True)
+        if self.listener:
+            await self.listener.stop()
 
     async def post(self, name: str, *, firing: bool = True, **labels: str) -> None:
         key = f"{name}{sorted(labels.items())}"
@@ -173,18 +170,11 @@ class StandIn:
         }
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: asyncio.Task[None] | None = asyncio.current_task()
-        assert task
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            await asyncio.sleep(self.slow_s)
-            with contextlib.suppress(OSError):
-                writer.write(self._said(head.split()[1].decode()))
-                await writer.drain()
-        finally:
-            writer.close()
+        head = await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(self.slow_s)
+        with contextlib.suppress(OSError):
+            writer.write(self._said(head.split()[1].decode()))
+            await writer.drain()
 
     def _said(self, where: str) -> bytes:
         self.asked.append(where)

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncssh
 
 from console.plan import inventory
+from tests.integration.listener import Listener
 
 
 @dataclass
@@ -20,11 +21,9 @@ class Endpoint:
     folder: Path
     port: int = 0
     acceptor: asyncssh.SSHAcceptor | None = None
-    relay: asyncio.Server | None = None
+    relay: Listener | None = None
     connections: int = 0
     silent: asyncio.Event = field(default_factory=asyncio.Event)
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _commands: set[asyncio.Task[None]] = field(default_factory=set)
 
     def spec(self, **changes: object) -> inventory.Node:
@@ -56,8 +55,8 @@ class Endpoint:
             encoding=None,
             server_factory=_Server,
         )
-        self.relay = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self.relay.sockets[0].getsockname()[1]
+        self.relay = Listener(self._relay)
+        self.port = await self.relay.start(self.port)
         host = asyncssh.read_private_key(str(self.folder / "host_key")).export_public_key().decode()
         (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {host}")
 
@@ -73,12 +72,7 @@ class Endpoint:
         """End the server and its connections; commands that run on see the end of their input."""
         assert self.acceptor
         assert self.relay
-        self.relay.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for writer in self._writers:
-            writer.close()
+        await self.relay.stop()
         self.acceptor.close()
         if self._commands:
             await asyncio.wait(self._commands, timeout=10)
@@ -108,11 +102,10 @@ class Endpoint:
         assert self.acceptor
         self.connections += 1
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.acceptor.get_port())
-        self._writers |= {writer, up_writer}
-        for source, sink in ((reader, up_writer), (up_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.gather(self._pump(reader, up_writer), self._pump(up_reader, writer))
+        finally:
+            up_writer.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         dead = False

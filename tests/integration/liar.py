@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from tests.integration.listener import Listener
+
 FULL = '{"error": "the disk is full: free some space", "errno": "ENOSPC", "recoverable": true}'
 REASONS = {200: "OK", 201: "Created", 204: "No Content", 404: "Not Found", 405: "Not Allowed", 507: "Storage"}
 
@@ -28,49 +30,36 @@ class Liar:
     no_list: bool = False
     url: str = ""
     asked: int = 0
-    server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _listener: Listener | None = None
 
     async def start(self) -> None:
         """Listen, on the same port as before when there was one."""
         port = int(self.url.split(":")[2].split("/")[0]) if self.url else 0
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/records"
+        self._listener = Listener(self._serve)
+        self.url = f"http://127.0.0.1:{await self._listener.start(port)}/records"
 
     async def die(self) -> None:
         """Nobody listens any more, and open questions get no answer."""
-        assert self.server
-        self.server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        assert self._listener
+        await self._listener.stop()
 
     def key(self, number: int) -> str:
         """The key of ours that has that number."""
         return next(key for key in self.records if key.endswith(f"-{number:06d}"))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            method, path, _ = head.split("\r\n")[0].split()
-            told = [line.partition(":")[2] for line in head.split("\r\n") if line.lower().startswith("content-length")]
-            body = await reader.readexactly(int(told[0])) if told else b""
-            if method in self.hangs:
-                await asyncio.sleep(60)
-            code, said = self._answer(method, path.removeprefix("/records").strip("/"), body)
-            line = f"HTTP/1.1 {code} {REASONS[code]}\r\nContent-Length: {len(said)}\r\nConnection: close\r\n\r\n"
-            writer.write(line.encode() + said)
-            await writer.drain()
-            if self.lingers:
-                await reader.read()
-        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            return  # it died, or who asked went away
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, path, _ = head.split("\r\n")[0].split()
+        told = [line.partition(":")[2] for line in head.split("\r\n") if line.lower().startswith("content-length")]
+        body = await reader.readexactly(int(told[0])) if told else b""
+        if method in self.hangs:
+            await asyncio.sleep(60)
+        code, said = self._answer(method, path.removeprefix("/records").strip("/"), body)
+        line = f"HTTP/1.1 {code} {REASONS[code]}\r\nContent-Length: {len(said)}\r\nConnection: close\r\n\r\n"
+        writer.write(line.encode() + said)
+        await writer.drain()
+        if self.lingers:
+            await reader.read()
 
     def _answer(self, method: str, key: str, body: bytes) -> tuple[int, bytes]:
         self.asked += method == "PUT"

@@ -69,6 +69,18 @@ def test_a_node_that_comes_back_with_everything_passes(machines_up: SystemdLab, 
 
 
 @machines
+def test_a_node_that_is_switched_off_is_switched_on_again_and_passes(machines_up: SystemdLab, kind: str) -> None:
+    lab = machines_up
+    done = rebooted(lab, "off", "--set", "how=poweroff", "--set", "off_s=4", "--set", "observe_s=30")
+    assert done.code == 0, str(done)
+    (booted,) = [event for event in done.events if event["event"] == "booted"]
+    assert booted["back_after_s"] - booted["gone_after_s"] > 4
+    assert "power_on was run: exit 0" in [event["text"] for event in done.events if event["event"] == "finding"]
+    assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
+    assert left(lab).split() == ["/run/gameday:", "/var/lib/gameday:"]
+
+
+@machines
 def test_a_service_that_does_not_come_back_fails_and_is_started_after_the_verdict(
     machines_up: SystemdLab, kind: str
 ) -> None:

@@ -234,6 +234,9 @@ async def test_a_sample_holds_what_the_node_shows(sampled: SshNode) -> None:
     assert last.memory_used_bytes
     assert last.memory_total_bytes
     assert 0 < last.memory_used_bytes < last.memory_total_bytes
+    assert last.swap_used_bytes is not None
+    assert last.swap_total_bytes is not None
+    assert 0 <= last.swap_used_bytes <= last.swap_total_bytes
     space = os.statvfs("/")
     assert list(last.disks) == ["/"]
     assert last.disks["/"][1] == space.f_blocks * space.f_frsize

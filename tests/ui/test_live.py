@@ -59,6 +59,15 @@ def test_what_the_fault_is_about_is_charted_first(fault: str, first: str) -> Non
     assert set(charts(state)) <= families(state).keys()
 
 
+def test_swap_is_charted_beside_the_memory_and_a_node_without_any_says_so() -> None:
+    state = of("memory-pressure 70 %, held for 30 s on greenfin")
+    assert charts(state)[:2] == ("memory", "swap")
+    used = {"greenfin": {"swap_used_bytes": 1e9, "swap_total_bytes": 4e9}, "bluefin": {"swap_total_bytes": 0.0}}
+    told = [ev.Sampled(at_s=START_S + 1, node=node, values=values) for node, values in used.items()]
+    swap = {one.label: one.value for one in families(fold_all([recordings.gateway_started(), *told]))["swap"]}
+    assert swap == {"greenfin": "25 %", "bluefin": "none"}
+
+
 def test_a_silence_is_charted_in_words() -> None:
     told = [ev.Sampled(at_s=START_S + t, node="greenfin", values={"answers:ping": v}) for t, v in ((1, 1.0), (2, 0.0))]
     (series,) = families(fold_all([recordings.gateway_started(), *told]))["answers"]

@@ -14,7 +14,7 @@ from console.nodes.guard_leased import NOTHING
 from console.nodes.sampler import NodeSample, Reading
 from console.nodes.sweep import traces
 
-NOW = "now\t100.50\t0.25\t2000\t500\t{cpu}"
+NOW = "now\t100.50\t0.25\t2000\t500\t400\t300\t{cpu}"
 
 
 def sh(program: str) -> subprocess.CompletedProcess[str]:
@@ -90,13 +90,20 @@ def test_cpu_is_the_busy_share_since_the_sample_before() -> None:
 
 
 def test_what_a_node_does_not_say_is_none_never_zero() -> None:
-    seen = sample(Reading("redfin", ["a"]), "now\t-\t-\t-\t-\t-", 1.0)
-    assert seen == NodeSample("redfin", 1.0, None, None, None, None, {}, {})
+    seen = sample(Reading("redfin", ["a"]), "now\t-\t-\t-\t-\t-\t-\t-", 1.0)
+    assert seen == NodeSample("redfin", 1.0, None, None, None, None, None, None, {}, {})
 
 
 def test_memory_is_total_less_available() -> None:
     seen = sample(Reading("redfin", []), NOW.format(cpu="-"), 1.0)
     assert (seen.memory_used_bytes, seen.memory_total_bytes, seen.load_1m) == (1500 * 1024, 2000 * 1024, 0.25)
+
+
+def test_swap_is_told_as_used_of_all_and_a_node_without_any_has_none_of_none() -> None:
+    seen = sample(Reading("redfin", []), NOW.format(cpu="-"), 1.0)
+    assert (seen.swap_used_bytes, seen.swap_total_bytes) == (100 * 1024, 400 * 1024)
+    without = sample(Reading("redfin", []), "now\t1\t1\t20\t5\t0\t0\t-", 1.0)
+    assert (without.swap_used_bytes, without.swap_total_bytes) == (0, 0)
 
 
 def test_cpu_is_not_told_anew_over_a_moment_too_short_for_it() -> None:

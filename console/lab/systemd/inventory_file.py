@@ -8,6 +8,7 @@ from console.lab import inventory_file
 from console.lab.fleet import FLEET, LabNode, stores
 from console.lab.layout import LabLayout
 from console.lab.systemd.hardware import HARDWARE
+from console.lab.systemd.machine import POWER
 from console.lab.systemd.monitoring import alertmanager_url
 from console.lab.systemd.network import MachineNetwork
 from console.lab.systemd.setup import BACKUPS, CRASH_BACKUPS, STORES, unit_of
@@ -20,7 +21,7 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     """The inventory's content."""
     made: Mapping = inventory_file.inventory(lab, network, lease_s)
     made["name"] = "systemd lab"
-    made["nodes"] = {node.name: _node(node, made["nodes"][node.name], network) for node in FLEET}
+    made["nodes"] = {node.name: _node(node, made["nodes"][node.name], lab, network) for node in FLEET}
     for node in FLEET:
         for service in made["nodes"][node.name]["services"].values():
             if "dev" in service:
@@ -37,7 +38,7 @@ def inventory(lab: LabLayout, network: MachineNetwork, lease_s: float) -> Mappin
     return made
 
 
-def _node(node: LabNode, embedded: Mapping, network: MachineNetwork) -> Mapping:
+def _node(node: LabNode, embedded: Mapping, lab: LabLayout, network: MachineNetwork) -> Mapping:
     """A machine, with the login of the embedded lab's node."""
     hardware = HARDWARE[node.name]
     services = {
@@ -53,6 +54,7 @@ def _node(node: LabNode, embedded: Mapping, network: MachineNetwork) -> Mapping:
         **{key: embedded[key] for key in ("user", "identity", "known_hosts")},
         "sudo": True,
         "run_dir": "/run/gameday",
+        "power_on": ["touch", str(lab.node(node.name).root / POWER)],
         "disks": list(hardware.mounts),
         "never": list(hardware.never),
         "services": services,

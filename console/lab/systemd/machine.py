@@ -19,6 +19,8 @@ BOOT_LIMIT_S = 60.0
 MEMINFO = "/opt/federation/meminfo"
 """Where a machine finds what its /proc/meminfo should say: systemd-nspawn itself puts nothing over /proc."""
 MEMINFO_EVERY_S = 0.5
+POWER = "power-on"
+"""The file in a machine's folder that switches it on again after it was powered off."""
 _HERE = Path(__file__).resolve().parent
 
 
@@ -63,7 +65,7 @@ class Machine:
                     start_new_session=True, pass_fds=(namespace,),
                     env={
                         **os.environ, NODE_MARK: self.name, "NAME": self.name, "FOLDER": str(self.layout.root),
-                        "IMAGE": str(image), "MEMINFO": MEMINFO,
+                        "IMAGE": str(image), "MEMINFO": MEMINFO, "POWER": POWER,
                         "BOOT": str(_HERE / "boot.sh"), "SWITCH": f"/proc/self/fd/{namespace}",
                         "CGROUPS": " ".join(map(str, self._groups.all)), "ADDRESS": address, "ADDRESS6": address6,
                         "DISKS": " ".join(f"{disk.name}:{disk.path}" for disk in self._hardware.disks),

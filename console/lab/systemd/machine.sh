@@ -1,5 +1,6 @@
 # Runs one machine, boot after boot: pid 1 of a process namespace, in a mount namespace of its own, so that all goes with it.
-# FOLDER: its files; IMAGE: the disk below its own; CGROUPS: control groups; DISKS: name:path, its further disks.
+# FOLDER: its files; IMAGE: the disk below its own; CGROUPS: control groups; DISKS: name:path, its further disks; POWER: a
+# file in FOLDER that switches it on again, when somebody makes it, after it was powered off.
 set -eu
 for group in $CGROUPS; do echo 0 >"$group/cgroup.procs"; done
 # Where systemd-nspawn keeps notes by name: machines of two labs have the same ones.
@@ -21,9 +22,12 @@ for disk in $DISKS; do
     set -- "$@" "--bind=$FOLDER/mount-$name:${disk#*:}"
 done
 while :; do
+    rm -f "$POWER"
     code=0
     unshare -n sh "$BOOT" "$@" || code=$?
-    # 133: it asked for a reboot, as a machine does.
-    [ "$code" = 133 ] || exit "$code"
-    sleep 1
+    case $code in
+    0) until [ -e "$POWER" ]; do sleep 0.5; done ;; # it was powered off
+    133) sleep 1 ;; # it asked for a reboot, as a machine does
+    *) exit "$code" ;;
+    esac
 done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 from textual.widget import Widget
@@ -111,9 +111,29 @@ def _numbers(view: NodeView, now_s: float, width: int) -> list[Content]:
             )
         )
     disks = sample.disks if sample else {}
-    told = [f"{mount} {used / total * 100:.0f} %" for mount, (used, total) in disks.items() if total]
-    lines.append(_labelled("disk") + words.aged("  ".join(told) or "?", at_s, now_s))
+    told = disks_told({mount: used / total * 100 for mount, (used, total) in disks.items() if total}, width - LABEL)
+    lines.append(_labelled("disk") + words.aged(told or "?", at_s, now_s))
     return lines
+
+
+def disks_told(used_pct: Mapping[str, float], width: int) -> str:
+    """Each disk with how full it is. Where they need more than `width` cells, the fullest first, by their last names.
+
+    >>> disks_told({"/": 11.0, "/tmp": 4.0}, 20)
+    '/ 11 %  /tmp 4 %'
+    >>> disks_told({"/": 11.0, "/lab/bluefin/disk/sigil": 97.0}, 20)
+    '…/sigil 97 %  / 11 %'
+    """
+    told = "  ".join(f"{mount} {used:.0f} %" for mount, used in used_pct.items())
+    if len(told) <= width:
+        return told
+    fullest = sorted(used_pct.items(), key=lambda item: -item[1])
+    return "  ".join(f"{_short(mount)} {used:.0f} %" for mount, used in fullest)
+
+
+def _short(mount: str) -> str:
+    parent, _, name = mount.rpartition("/")
+    return f"…/{name}" if parent else mount
 
 
 def _labelled(label: str) -> Content:
