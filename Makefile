@@ -2,7 +2,7 @@
 BIN := .venv/bin
 SETUP := sh .ci/setup
 LOCKS := pyproject.toml requirements.txt
-FAULT_PROGRAMS := strace:strace fiu-ctrl:fiu-utils
+FAULT_PROGRAMS := strace:strace fiu-ctrl:fiu-utils stress-ng:stress-ng busybox:busybox
 MACHINE_PROGRAMS := mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 iptables:iptables ping:iputils-ping mkfs.ext4:e2fsprogs
 
 .DEFAULT_GOAL := help

@@ -123,7 +123,7 @@ class ConnectionFlood(Held, frozen=True, tag="connection-flood"):
         return f"{self.kind} {how_many}, held for {self.hold_s:g} s"
 
     def inject_limit_s(self, target: Target) -> float:
-        """About 20 ms of a core for each session: a server with thousands of slots takes its time."""
+        """Some 10 ms of a core for each session: a server with thousands of slots takes its time."""
         return 60.0 if self.connections == "limit" else max(10.0, self.connections * 0.1)
 
     def blast_radius(self, target: Target) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from textual.pilot import Pilot
@@ -181,7 +181,7 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
         if holds():
             return
         await pilot.pause(0.05)
-    raise AssertionError("it never came to hold")
+    raise AssertionError(f"it never came to hold:\n{screen_text(cast(GamedayApp, pilot.app))}")
 
 
 def ids(app: GamedayApp) -> set[str | None]:

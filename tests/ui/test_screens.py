@@ -10,7 +10,7 @@ from console.tui.app import GamedayApp
 from console.tui.widgets.rows import Rows
 from tests.ui import pages
 from tests.ui.fakes.session import FakeSession
-from tests.ui.pages import SCENES, screen_text
+from tests.ui.pages import SCENES, screen_text, until
 
 SIZE = (80, 24)
 SIZES = [(80, 24), (120, 40)]
@@ -29,12 +29,14 @@ async def test_every_screen_fits_its_footer_or_says_in_one_sentence_what_it_need
         assert shown.startswith("The console needs 80x24, this terminal has 40x10")
         for width, height in SIZES:
             await pilot.resize_terminal(width, height)
-            await pilot.pause()
-            lines = screen_text(app).splitlines()
-            assert lines[0].strip()
-            assert "The console needs" not in screen_text(app)
-            assert "^x Abort" in lines[-1]
-            assert "f1 Help" in lines[-1]
+            await until(pilot, lambda: fits(app))
+
+
+def fits(app: GamedayApp) -> bool:
+    """Whether there is a title bar, and a footer with the keys of every screen."""
+    shown = screen_text(app)
+    first, *_, last = shown.splitlines()
+    return bool(first.strip()) and "The console needs" not in shown and "^x Abort" in last and "f1 Help" in last
 
 
 async def test_a_resize_leaves_the_focus_where_it_was(session: FakeSession) -> None:
