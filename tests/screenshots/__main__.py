@@ -28,6 +28,7 @@ EMBEDDED: dict[str, Callable[[Lab], None]] = {
 MACHINES: dict[str, Callable[[SystemdLab], None]] = {
     "failed": machines.nobody_restarts,
     "disk": machines.full_disk,
+    "memory": machines.taken_memory,
     "partition": machines.partition,
     "reboot": machines.reboot,
 }

@@ -30,6 +30,21 @@ async def _full_disk(lab: SystemdLab) -> None:
         await stage.write_up()
 
 
+def taken_memory(lab: SystemdLab) -> None:
+    """A5: a node's memory is taken."""
+    asyncio.run(_taken_memory(lab))
+
+
+async def _taken_memory(lab: SystemdLab) -> None:
+    async with stage_on(lab) as stage:
+        await _approved_by_tpm(stage, "memory-pressure", "greenfin")
+        await stage.proven()
+        await stage.acts(22.0, met=1)
+        await stage.picture("live-memory")
+        await stage.concluded()
+        await stage.write_up()
+
+
 def partition(lab: SystemdLab) -> None:
     """A3: two nodes that do not reach each other, and a third one that nobody reaches."""
     asyncio.run(_partition(lab))
