@@ -101,7 +101,7 @@ def test_a_service_that_does_not_come_back_fails_and_is_started_after_the_verdic
 def test_a_node_that_does_not_come_back_is_unsafe_until_swept(machines_up: SystemdLab, kind: str) -> None:
     lab = machines_up
     lab.on("redfin", "systemctl", "mask", "ssh.service", "ssh.socket")
-    done = rebooted(lab, "away", "--set", "back_s=12")
+    done = rebooted(lab, "away", "--set", "back_s=10")
     assert done.code == 5, str(done)
     assert done.result["reason"] == "clean-unknown"
     assert not done.result["revert_proven"]

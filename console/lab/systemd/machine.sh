@@ -26,7 +26,10 @@ while :; do
     code=0
     unshare -n sh "$BOOT" "$@" || code=$?
     case $code in
-    0) until [ -e "$POWER" ]; do sleep 0.5; done ;; # it was powered off
+    0) # it was powered off; the switch also counts when it was pressed on the way down, which takes 15 s at most
+        [ "$(find "$POWER" -newermt '20 seconds ago' 2>/dev/null)" ] || rm -f "$POWER"
+        until [ -e "$POWER" ]; do sleep 0.5; done
+        ;;
     133) sleep 1 ;; # it asked for a reboot, as a machine does
     *) exit "$code" ;;
     esac
