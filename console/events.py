@@ -247,6 +247,8 @@ class NodeBooted(Event, frozen=True, tag="booted"):
     """What became active -> when, in that order: services, sshd, `boot complete`."""
     missing: tuple[str, ...] = ()
     """Services that were not active when the boot was told."""
+    power_on: str = ""
+    """What became of the command that switched it on, and when; empty: it came by itself."""
 
 
 class Sampled(Event, frozen=True, tag="sample"):

@@ -111,6 +111,8 @@ def approve(
     from console.record.home import write_atomically
 
     made = plans.load(planfile).document
+    if wrong := plans.edited(made):
+        raise Refused(f"not signed: {'; '.join(wrong)}: somebody edited this plan, ask for a new one")
     known = inventory_if_any(inventory)
     valid_s = duration(valid_for)
     signer, key_file = _signer(made, known, principal, key)

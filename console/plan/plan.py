@@ -210,11 +210,7 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
         elif planned.shell_guard_for_high and not node.shell_guard_for_high:
             wrong.append(f"the inventory does not accept the shell's guard for high risk on '{planned.name}'")
     wrong += [moved for action in plan.actions if (moved := peers.moved(action.target, inventory))]
-    wrong += [
-        f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
-        for action in plan.actions
-        if action.fault.scripts(action.target) != action.scripts
-    ]
+    wrong += edited(plan)
     wrong += [
         f"{action.fault.kind} on '{action.node}' is not bound to the plan's maintenance window"
         for action in plan.actions
@@ -227,6 +223,21 @@ def check_against(plan: Plan, inventory: Inventory) -> None:
     wrong += stores.moved(plan.scenario, inventory)
     if wrong:
         raise Refused("; ".join(wrong) + ": make a new plan")
+
+
+def edited(plan: Plan) -> list[str]:
+    """What the plan says of its faults that is not their own: signers are to read what will be done."""
+    wrong = [
+        f"what is to be run on '{action.node}' is not what {action.fault.kind} does"
+        for action in plan.actions
+        if action.fault.scripts(action.target) != action.scripts
+    ]
+    wrong += [
+        f"the blast radius on '{action.node}' is not that of {action.fault.kind}"
+        for action in plan.actions
+        if action.fault.blast_radius(action.target) != action.blast_radius
+    ]
+    return wrong
 
 
 def asked_at(inventory: Inventory, alert: str) -> tuple[str, str]:

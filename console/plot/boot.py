@@ -9,7 +9,7 @@ BAR = 18
 
 
 def boot_lines(boot: NodeBooted) -> list[str]:
-    """One line for the gap, one for each mark in its order, one for what is missing.
+    """One line for the gap, one for each mark in its order, one for what is missing or switched it on.
 
     >>> from console.events import NodeBooted
     >>> marks = {"sshd": 0.5, "gateway": 1.0}
@@ -29,4 +29,5 @@ def boot_lines(boot: NodeBooted) -> list[str]:
         bar = "━" * max(0, round(at_s / longest * BAR)) + "●"
         lines.append(f"{bar:<{BAR + 1}} {at_s:5.2f} s  {name}")
     lines += [f"✗ not active: {', '.join(boot.missing)}"] if boot.missing else []
+    lines += [f"power_on was run {boot.power_on}"] if boot.power_on else []
     return lines

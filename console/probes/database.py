@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import psycopg
@@ -11,6 +12,9 @@ from console.errors import GamedayError
 from console.nodes.ssh import SshNode
 from console.plan import inventory
 from console.probes import pgpass
+
+# Of a lost link it would print two lines of its own on the terminal; who asked is told in a sentence.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 APPLICATION_NAME = "gameday-console"
 CONNECT_LIMIT_S = 5.0

@@ -57,7 +57,8 @@ def told(event: ev.AnyEvent) -> str:
 def _booted(event: ev.NodeBooted) -> str:
     marks = ", ".join(f"{name} {at_s:.2f} s" for name, at_s in event.marks.items())
     missing = f"; not active: {', '.join(event.missing)}" if event.missing else ""
-    return f"{event.node} has booted: {marks} after userspace began{missing}"
+    power = f"; power_on was run {event.power_on}" if event.power_on else ""
+    return f"{event.node} has booted: {marks} after userspace began{missing}{power}"
 
 
 def _said(event: ev.AnyEvent) -> str:

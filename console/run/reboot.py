@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from console import events as ev
@@ -49,7 +50,7 @@ class Reboot:
         self.proven_at_s = 0.0
         """When its reboot was proven: from then on its services are looked at."""
         self.power_told = ""
-        """What became of `power_on`; empty: it was not run."""
+        """When `power_on` was run and what became of it; empty: it was not."""
         self._node = node
         self._services = {unit: service for service, unit in planned.units.items()}
         self._power_on = planned.power_on
@@ -110,7 +111,7 @@ class Reboot:
         """What is known of a node that is not back."""
         if self.gone_at_s is None:
             return f"{self._node.name} has not gone down: it is still in the same boot"
-        power = f"; power_on: {self.power_told}" if self.power_told else ""
+        power = f"; power_on was run {self.power_told}" if self.power_told else ""
         return f"{self._node.name} is not back: {self._node.why or 'no answer'}{power}"
 
     async def told(self, injected_at_s: float, judged: Sequence[ExpectationState]) -> list[ev.AnyEvent]:
@@ -162,6 +163,7 @@ class Reboot:
             error_s=self.back_error_s,
             marks=dict(sorted(marks.items(), key=lambda mark: mark[1])),
             missing=tuple(self._services.get(unit, unit) for unit in self.units if unit not in boot.active_s),
+            power_on=self.power_told,
         )
 
     async def _watch(self) -> None:
@@ -195,8 +197,9 @@ class Reboot:
         return off and self._clock() - (self.gone_at_s or 0.0) >= self.fault.off_s
 
     async def _switch_on(self) -> None:
-        self.power_told = "started"
-        self.power_told = await run_here(self._power_on)
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        self.power_told = f"at {at:%H:%M:%S} UTC"
+        self.power_told += f": {await run_here(self._power_on)}"
 
 
 async def run_here(words: tuple[str, ...]) -> str:

@@ -84,7 +84,7 @@ class Takeback:
         """
         back = await reboot.bring_back()
         if reboot.power_told:
-            await self._record(ev.Found(at_s=self._now_s, text=f"power_on was run: {reboot.power_told}"))
+            await self._record(ev.Found(at_s=self._now_s, text=f"power_on was run {reboot.power_told}"))
         if not back:
             await self._record(ev.Found(at_s=self._now_s, text=reboot.why_not))
         return "" if back else reboot.why_not

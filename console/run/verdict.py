@@ -136,7 +136,9 @@ def _title(state: RunState, probe_id: str) -> str:
 
 def _passed(state: RunState) -> str:
     if state.recovery:
-        return f"recovered by itself in {state.recovery.seconds:.2f} s ± {state.recovery.error_s:.2f}"
+        helped = any(boot.power_on for boot in state.boots.values())
+        how = "switched on again, and recovered" if helped else "recovered by itself"
+        return f"{how} in {state.recovery.seconds:.2f} s ± {state.recovery.error_s:.2f}"
     if state.started and not state.started.targets:
         return "every expectation was met; nothing was broken, this only observed"
     return "every expectation was met and the fault is proven gone"

@@ -85,6 +85,8 @@ class GamedayApp(App[None]):
     def repaint_page(self) -> None:
         """Bring the topmost full screen up to now, also behind a dialog."""
         self._painted_s = self._loop_s()
+        if isinstance(self.screen, AbortDialog) and self.running is None:
+            self.screen.dismiss(False)  # the run has ended under the question
         page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Page)), None)
         if page:
             page.repaint()
@@ -230,7 +232,10 @@ class GamedayApp(App[None]):
 
     def _abort_answered(self, yes: bool | None) -> None:
         running = self.running
-        if yes and running:
+        if running is None:
+            # The dialog is still there, and a message on it would go with it.
+            self.call_later(self.notify, "The run has come to its end meanwhile: there is nothing to abort any more.")
+        elif yes:
             self.work_on(running.abort("the operator asked for it"))
             if not (isinstance(self.screen, LiveScreen) and self.screen.view is running):
                 self.push_screen(LiveScreen(running, running))

@@ -54,6 +54,8 @@ def _concluded(state: RunState) -> Headline:
     found = [e.status for e in state.expectations.values()]
     counted = {Reason.EXPECTATION: (Status.FAIL, "missed"), Reason.NONE: (Status.PASS, "met")}.get(reason)
     why = recovered or _WHY.get(reason, reason.value.replace("-", " "))
+    if outcome is Outcome.ABORTED and state.injected_at_s is not None and _taken_back(state):
+        why = "fault proven gone"  # before all else: who or what aborted stands in the log
     if counted and counted[0] in found and not (recovered and outcome is Outcome.PASSED):
         why = f"{found.count(counted[0])} of {len(found)} {counted[1]}"
     return Headline(f"{glyph} {outcome.value}".strip(), "", why, tone)

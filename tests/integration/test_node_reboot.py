@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.hurry import sentence
 from tests.lab import Done, Lab
 from tests.systemd_lab import SystemdLab, systemd_lab_in
 
@@ -75,7 +77,9 @@ def test_a_node_that_is_switched_off_is_switched_on_again_and_passes(machines_up
     assert done.code == 0, str(done)
     (booted,) = [event for event in done.events if event["event"] == "booted"]
     assert booted["back_after_s"] - booted["gone_after_s"] > 4
-    assert "power_on was run: exit 0" in [event["text"] for event in done.events if event["event"] == "finding"]
+    found = [event["text"] for event in done.events if event["event"] == "finding"]
+    assert any(re.fullmatch(r"power_on was run at \d\d:\d\d:\d\d UTC: exit 0", text) for text in found), found
+    assert re.match(r"switched on again, and recovered in \d", sentence(done)), sentence(done)
     assert (done.result["effect_proven"], done.result["revert_proven"]) == (True, True)
     assert left(lab).split() == ["/run/gameday:", "/var/lib/gameday:"]
 

@@ -216,6 +216,10 @@ def test_the_headline_counts_an_abort_until_the_revert_is_proven() -> None:
     assert headline(state, now_s + 4).next == "reverting redfin: 3 s of 15 s"
     clean = [ev.CleanJudged(at_s=now_s + 5, node=n, status=Status.PASS, evidence="") for n in ("redfin", "bluefin")]
     assert headline(fold_all(clean, state), now_s + 6).phase != "aborting"
+    injected = ev.Injected(at_s=now_s, node="redfin")
+    end = ev.Concluded(at_s=now_s + 7, outcome=Outcome.ABORTED, reason=Reason.OPERATOR, sentence="asked")
+    assert headline(fold_all([end], fold_all([injected, *clean], state)), now_s + 8).next == "fault proven gone"
+    assert headline(fold_all([end], fold_all([injected, *clean[1:]], state)), now_s + 8).next == "by the operator"
 
 
 async def test_expectations_turn_from_pending_to_met_with_their_times(session: FakeSession) -> None:

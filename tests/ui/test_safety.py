@@ -8,6 +8,8 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from console import events as ev
+from console.terms import Outcome, Reason
 from console.tui.app import GamedayApp
 from console.tui.screens.abort import AbortDialog
 from console.tui.screens.blocked import BlockedDialog
@@ -164,6 +166,19 @@ async def test_abort_says_first_what_it_reverts_and_in_how_long(session: FakeSes
         await pilot.press("ctrl+x")
         await pilot.pause()
         assert "redfin: the fault is taken back, in at most 15 s" in screen_text(app)
+
+
+async def test_the_question_whether_to_abort_ends_with_the_run(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pages.live(app, session, pilot)
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: isinstance(app.screen, AbortDialog))
+        now_s = session.run.state.now_s
+        session.run.feed(ev.Concluded(at_s=now_s + 1, outcome=Outcome.PASSED, reason=Reason.NONE, sentence="well"))
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen))
+        await until(pilot, lambda: "The run has come to its end" in screen_text(app))
+        assert session.run.told("abort") == []
 
 
 async def test_the_abort_key_twice_aborts_nothing(session: FakeSession) -> None:

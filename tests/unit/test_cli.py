@@ -195,6 +195,24 @@ def test_a_signature_that_would_not_count_is_not_written(lab: Path, home: Path) 
     assert list((home / "inbox").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("word", "other", "why"),
+    [
+        ('"blast_radius": "', '"blast_radius": "None at all. ', "the blast radius on 'redfin' is not that of"),
+        ("set -eu", "set -u", "what is to be run on 'redfin' is not what process-signal does"),
+    ],
+)
+def test_a_plan_whose_words_or_scripts_were_edited_is_not_signed(
+    lab: Path, home: Path, word: str, other: str, why: str
+) -> None:
+    plan = home / "plan.json"
+    gameday("plan", home / "gateway.yaml", "-o", plan, "--inventory", lab)
+    assert word in plan.read_text()
+    plan.write_text(plan.read_text().replace(word, other))
+    assert why in gameday("approve", plan, "--key", home / "tpm", "--yes", "--inventory", lab, code=3).stderr
+    assert list((home / "inbox").iterdir()) == []
+
+
 def test_nothing_is_signed_without_a_yes(lab: Path, home: Path) -> None:
     plan = home / "plan.json"
     gameday("plan", home / "gateway.yaml", "-o", plan, "--inventory", lab)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ async def test_a_node_that_is_off_is_switched_on_in_its_time(machine: Machine) -
     await made.begin()
     machine.on = False
     assert await made.wait_back()
-    assert made.power_told == "exit 0"
+    assert re.fullmatch(r"at \d\d:\d\d:\d\d UTC: exit 0", made.power_told)
     assert made.gone_at_s
     assert made.back_at_s
     assert made.back_at_s - made.gone_at_s >= 0.2
@@ -86,7 +87,7 @@ async def test_a_node_that_stays_away_is_switched_on_by_the_revert(machine: Mach
     assert not await made.wait_back()
     assert made.why_not == "redfin is not back: connection refused"
     assert await made.bring_back()
-    assert made.power_told == "exit 0"
+    assert re.fullmatch(r"at \d\d:\d\d:\d\d UTC: exit 0", made.power_told)
     await made.stop()
 
 
@@ -95,7 +96,8 @@ async def test_a_node_that_cannot_be_switched_on_is_not_there(machine: Machine) 
     await made.begin()
     machine.on = False
     assert not await made.bring_back()
-    assert made.why_not == "redfin is not back: connection refused; power_on: exit 4: no such outlet"
+    told = r"redfin is not back: connection refused; power_on was run at [\d:]+ UTC: exit 4: no such outlet"
+    assert re.fullmatch(told, made.why_not)
     await made.stop()
 
 

@@ -168,6 +168,17 @@ def test_all_services_recovered_is_told_only_when_the_console_saw_it() -> None:
     assert [seen(Status.UNKNOWN), seen(Status.FAIL), seen(Status.PASS, attested=True)] == ["", "", ""]
 
 
+def test_of_an_aborted_run_nobody_waited_to_see_a_recovery() -> None:
+    item = ev.ItemChecked(at_s=T0 + 8, stage="post", id="services-normal", status=Status.PASS)
+    events: list[ev.AnyEvent] = [started(), ev.Injected(at_s=T0 + 1, node="redfin"), item]
+    ends = {
+        outcome: ev.Concluded(at_s=T0 + 9, outcome=outcome, reason=Reason.NONE, sentence="")
+        for outcome in (Outcome.FAILED, Outcome.ABORTED)
+    }
+    assert key_figure(fold_all([*events, ends[Outcome.FAILED]])) == "all services recovered"
+    assert key_figure(fold_all([*events, ends[Outcome.ABORTED]])) == ""
+
+
 def test_services_that_nothing_was_done_to_did_not_recover() -> None:
     item = ev.ItemChecked(at_s=T0 + 8, stage="post", id="services-normal", status=Status.PASS)
     assert key_figure(fold_all([item], observed(node="redfin"))) == ""

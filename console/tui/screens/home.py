@@ -18,7 +18,7 @@ from console.tui.screens.page import Page
 from console.tui.widgets.node_pane import NodePane, lines_wanted
 from console.tui.widgets.rows import Rows
 
-RISK, APPROVAL, LAST = 10, 11, 7
+RISK, APPROVAL, LAST = 10, 11, 8
 EXPERIMENTS_EVERY_S = 5.0
 """Whether an experiment can run here is resolved anew this often, in seconds."""
 

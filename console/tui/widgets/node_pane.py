@@ -119,16 +119,24 @@ def _numbers(view: NodeView, now_s: float, width: int) -> list[Content]:
 def disks_told(used_pct: Mapping[str, float], width: int) -> str:
     """Each disk with how full it is. Where they need more than `width` cells, the fullest first, by their last names.
 
-    >>> disks_told({"/": 11.0, "/tmp": 4.0}, 20)
+    >>> disks_told({"/tmp": 4.0, "/": 11.0}, 20)
     '/ 11 %  /tmp 4 %'
     >>> disks_told({"/": 11.0, "/lab/bluefin/disk/sigil": 97.0}, 20)
     '…/sigil 97 %  / 11 %'
+    >>> disks_told({"/": 11.0, "/lab/bluefin/disk/sigil": 97.0, "/boot": 3.0}, 20)
+    '…/sigil 97 %  +2'
     """
-    told = "  ".join(f"{mount} {used:.0f} %" for mount, used in used_pct.items())
+    told = "  ".join(f"{mount} {used:.0f} %" for mount, used in sorted(used_pct.items()))
     if len(told) <= width:
         return told
-    fullest = sorted(used_pct.items(), key=lambda item: -item[1])
-    return "  ".join(f"{_short(mount)} {used:.0f} %" for mount, used in fullest)
+    fullest = sorted(used_pct.items(), key=lambda item: (-item[1], item[0]))
+    for number in range(len(fullest), 0, -1):
+        hidden = len(fullest) - number
+        named = [f"{_short(mount)} {used:.0f} %" for mount, used in fullest[:number]]
+        told = "  ".join([*named, f"+{hidden}"] if hidden else named)
+        if len(told) <= width:
+            break
+    return told
 
 
 def _short(mount: str) -> str:
