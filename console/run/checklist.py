@@ -291,7 +291,9 @@ def _services_now(names: set[str], was_active: set[str], fleet: Fleet) -> Findin
         down += [f"{key} is {services.get(key, 'unseen')}" for key in mine if services.get(key) != "active"]
     if down:
         return Finding(Status.FAIL, "; ".join(down))
-    return Finding(Status.PASS, f"all {len(was_active)} services that were active are active")
+    count = len(was_active)
+    told = "the service that was active is" if count == 1 else f"all {count} services that were active are"
+    return Finding(Status.PASS, f"{told} active")
 
 
 async def post_data(fleet: Fleet, before: str | None, state: RunState, stores: Sequence[Finding] = ()) -> Finding:

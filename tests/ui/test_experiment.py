@@ -39,7 +39,7 @@ async def test_what_nobody_knows_of_a_node_is_shown_as_unknown(session: FakeSess
     async with app.run_test(size=(120, 40)) as pilot:
         await pages.home(app, session, pilot)
         assert "? redfin: unknown: it was not asked yet" in screen_text(app)
-        assert "llm-gateway-kill                  ▁ low     none       ✓ PASS  ?" in screen_text(app)
+        assert "llm-gateway-kill                  ▁ low     none       ✓ PASS   ?" in screen_text(app)
 
 
 async def test_an_experiment_becomes_ready_once_what_it_lacked_was_installed(session: FakeSession) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from textual.content import Content
+
 from console.tui.app import GamedayApp
+from console.tui.widgets.rows import Rows
 from tests.ui import pages
 from tests.ui.fakes.session import FakeSession
-from tests.ui.pages import screen_text
+from tests.ui.pages import screen_text, until
 
 SIZE = (80, 24)
 
@@ -52,6 +55,20 @@ async def test_the_filter_narrows_the_list_and_esc_shows_all(session: FakeSessio
         await pilot.press("escape")
         await pilot.pause()
         assert "llm-gateway-kill" in screen_text(app)
+
+
+async def test_an_experiment_that_is_named_in_full_is_chosen_though_others_hold_its_name(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pages.home(app, session, pilot)
+        rows = app.screen.query_one(Rows)
+        rows.show([(name, Content(name)) for name in ("chaos-memory-pressure", "memory-pressure")])
+        rows.choose("memory-press")
+        assert rows.chosen == "chaos-memory-pressure"
+        rows.choose("memory-pressure")
+        assert rows.chosen == "memory-pressure"
+        await pilot.press("slash", *"disk-fill")
+        await until(pilot, lambda: rows.chosen == "disk-fill")
 
 
 async def test_esc_ends_the_filter_from_the_list_too(session: FakeSession) -> None:

@@ -242,6 +242,20 @@ async def test_what_goes_wrong_in_a_command_is_said_in_a_sentence(session: FakeS
         await until(pilot, lambda: "the run's folder is full" in screen_text(app))
 
 
+async def test_why_a_launch_failed_stays_beside_the_name_until_one_goes_on(session: FakeSession) -> None:
+    app = GamedayApp(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pages.confirm(app, session, pilot)
+        session.run.breaks = "redfin is held by run k7f3abcd"
+        await pilot.press(*"redfin", "ctrl+g")
+        await until(pilot, lambda: "not launched: redfin is held by run k7f3abcd" in screen_text(app))
+        app.repaint_page()
+        await pilot.pause()
+        assert "not launched" in screen_text(app)
+        await pilot.press("backspace")
+        await until(pilot, lambda: "not launched" not in screen_text(app))
+
+
 async def test_leaving_while_a_node_is_armed_asks_first(session: FakeSession) -> None:
     app = GamedayApp(session)
     async with app.run_test(size=SIZE) as pilot:

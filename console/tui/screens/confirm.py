@@ -33,6 +33,8 @@ class ConfirmScreen(Page):
         self.handle = handle
         self.PLACE = f"{handle.plan.scenario.name} ▸ Launch"
         self._launching = False
+        self._why_not = ""
+        """Why the last try did not launch; what pops up goes away again."""
 
     def body(self) -> ComposeResult:
         """What is about to happen above, the name below, always in view."""
@@ -93,7 +95,11 @@ class ConfirmScreen(Page):
                 words.text("◐ looking at everything once more, then launching", words.WARN)
             )
             return
-        if typed == word:
+        if self._why_not:
+            said = Content.assemble(
+                (f"✗ not launched: {self._why_not}. ", words.BAD), ("ctrl+g", "bold"), " tries again."
+            )
+        elif typed == word:
             said = Content.assemble(("● ", words.GOOD), ("ctrl+g", "bold"), f" launches on {word}. Nothing else does.")
         else:
             said = Content.assemble(
@@ -107,6 +113,7 @@ class ConfirmScreen(Page):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say how far one is."""
+        self._why_not = ""
         self._ask()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -140,15 +147,16 @@ class ConfirmScreen(Page):
             return
         if self._launching:
             return
-        self._launching = True
+        self._launching, self._why_not = True, ""
         self._ask()
         app = self.console_app
 
         async def launch() -> None:
             try:
                 await self.handle.launch(typed)
-            except BaseException:
+            except BaseException as error:
                 self._launching = False
+                self._why_not = str(error) or type(error).__name__
                 self._ask()
                 raise
             if app.screen is self:

@@ -103,8 +103,9 @@ class HomeScreen(Page):
         )
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Narrow the list while typing."""
+        """Narrow the list while typing; what is named in full is what enter opens."""
         self.repaint()
+        self.query_one(Rows).choose(event.value.strip().lower())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Back to the list, still narrowed."""

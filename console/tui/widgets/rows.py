@@ -33,6 +33,11 @@ class Rows(OptionList):
                 self.highlighted = self.get_option_index(chosen if chosen in wanted else first)
         self._shown = wanted
 
+    def choose(self, key: str) -> None:
+        """Put the cursor on the row of that id, if there is one."""
+        if key in self._shown:
+            self.highlighted = self.get_option_index(key)
+
     @property
     def chosen(self) -> str:
         """The id of the row under the cursor; empty when there is none."""
