@@ -246,9 +246,11 @@ async def test_why_a_launch_failed_stays_beside_the_name_until_one_goes_on(sessi
     app = GamedayApp(session)
     async with app.run_test(size=SIZE) as pilot:
         await pages.confirm(app, session, pilot)
-        session.run.breaks = "redfin is held by run k7f3abcd"
+        session.run.breaks = (
+            "redfin is held by run k7f3abcd of operator ben: wait until it has ended, or choose another"
+        )
         await pilot.press(*"redfin", "ctrl+g")
-        await until(pilot, lambda: "not launched: redfin is held by run k7f3abcd" in screen_text(app))
+        await until(pilot, lambda: "choose another. ctrl+g tries again." in " ".join(screen_text(app).split()))
         app.repaint_page()
         await pilot.pause()
         assert "not launched" in screen_text(app)
